@@ -1,0 +1,126 @@
+"""Helpers that declare one record field as one typed column.
+
+Owns the step from a declaration (label, merge kind, type, unit, limit, choices, privacy) to a SQLAlchemy column that
+carries its `sync.fields.Field` in `column.info["field"]`. Must not know any concrete kind.
+Columns hold *shown* values: a cache of the fold that may be dropped and rebuilt at any time, hence all nullable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Boolean, String, Text
+from sqlalchemy.orm import Mapped, MappedColumn, declared_attr, mapped_column
+from sqlalchemy.types import TypeEngine
+
+from server.db import Hundredths, JsonText
+from sync.fields import ChoiceList, Field, Kind, Merge, Privacy, Scope, Type
+
+Str = str | None
+Int = int | None
+Bool = bool | None
+Json = Any
+
+EVERYONE = ("patroller", "head", "operator", "admin")
+HEADS = ("head", "operator", "admin")
+TOWN = ("operator", "admin")
+
+NOTE_MAX = 2000
+TEXT_MAX = 200
+
+_SQL_TYPES: dict[str, TypeEngine[Any]] = {
+    "text": String(), "choice": String(), "ref": String(), "user": String(), "date": String(10),
+    "note": Text(), "int": BigInteger(), "time": BigInteger(), "decimal2": Hundredths(), "bool": Boolean(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a kind says of itself besides its fields."""
+
+    zh: str
+    en: str
+    scope: Scope
+    write_roles: tuple[str, ...]
+    title_field: str
+    personal: bool = False
+
+
+class RecordRow:
+    """Columns every typed table has. `life` is true while the record is visible; times are UTC milliseconds."""
+
+    __kind__: ClassVar[About]
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True, sort_order=-10)
+    scope: Mapped[str] = mapped_column(String(80), index=True, sort_order=-9)
+    seq: Mapped[int] = mapped_column(BigInteger, sort_order=-8)
+    life: Mapped[bool] = mapped_column(Boolean, sort_order=-7)
+    in_dispute: Mapped[bool] = mapped_column(Boolean, sort_order=-6)
+    created_at: Mapped[int] = mapped_column(BigInteger, sort_order=-5)
+    updated_at: Mapped[int] = mapped_column(BigInteger, sort_order=-4)
+
+
+class Located:
+    """Numeric copies of the field `point` (WGS-84, 1e-7 degree) for boxes and distances in SQL."""
+
+    @declared_attr
+    def lat_e7(cls) -> Mapped[Int]:
+        """Latitude of `point`."""
+        return mapped_column(BigInteger, sort_order=90)
+
+    @declared_attr
+    def lon_e7(cls) -> Mapped[Int]:
+        """Longitude of `point`."""
+        return mapped_column(BigInteger, sort_order=91)
+
+
+def declare(
+    zh: str,
+    en: str,
+    type: Type = "text",
+    merge: Merge = "register",
+    *,
+    choices: ChoiceList | None = None,
+    unit: str | None = None,
+    limit: int | None = None,
+    privacy: Privacy = "none",
+    required: bool = False,
+    ref: str | None = None,
+    help_zh: str | None = None,
+    index: bool = False,
+) -> MappedColumn[Any]:
+    """Declare one field. The attribute name becomes the wire name."""
+    if choices is not None and type == "text":
+        type = "choice"
+    if ref is not None and type == "text":
+        type = "ref"
+    if merge == "cautious" and (choices is None or choices.cautious is None):
+        raise ValueError(f"{zh}: a cautious field needs a list with a declared order")
+    if limit is None:
+        limit = {"text": TEXT_MAX, "note": NOTE_MAX}.get(type)
+    plain = merge in ("register", "cautious", "counter")
+    column_type = _SQL_TYPES.get(type, JsonText()) if plain else JsonText()
+    declared = {
+        "zh": zh, "en": en, "merge": merge, "type": type, "choices": choices, "unit": unit, "limit": limit,
+        "privacy": privacy, "required": required, "ref": ref, "help_zh": help_zh,
+    }  # fmt: skip
+    return mapped_column(column_type, nullable=True, index=index, info={"declared": declared})
+
+
+def kind_of(model: type[Any]) -> Kind:
+    """Derive the `sync.fields.Kind` of a typed model and attach each Field to its column."""
+    about: About = model.__kind__
+    fields: list[Field] = []
+    for column in model.__table__.columns:
+        declared = column.info.get("declared")
+        if declared is not None:
+            column.info["field"] = Field(name=column.name, **declared)
+            fields.append(column.info["field"])
+    name = model.__tablename__.removeprefix("k_")
+    if about.title_field not in {each.name for each in fields}:
+        raise ValueError(f"{name}: title field {about.title_field} is not declared")
+    return Kind(
+        name=name, zh=about.zh, en=about.en, scope=about.scope, fields=tuple(fields),
+        write_roles=about.write_roles, title_field=about.title_field, personal=about.personal,
+    )  # fmt: skip
