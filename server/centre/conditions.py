@@ -1,0 +1,124 @@
+"""What the centre's words mean in SQL: open, overdue, below minimum, expiring, under way today, roster incomplete.
+
+One definition per word, used by the figures and by the lists behind them, so that a tile and the list it opens can never
+disagree. Pure builders of SQL expressions: no session, no clock (the day is an argument).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, and_, false, func, not_, or_, select
+
+from server.centre.tables import day_of, day_start_ms, table_of
+
+HAZARD_CLOSED = ("closed",)
+HAZARD_NOT_DUE = ("closed", "escalated")
+EXPIRY_HORIZON_DAYS = 30
+PATROL_UNDER_WAY = ("ongoing", "paused")
+LOT_UNUSABLE = ("scrapped",)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The day a question is asked on."""
+
+    now_ms: int
+
+    @property
+    def date(self) -> str:
+        """The town's date."""
+        return day_of(self.now_ms)
+
+    @property
+    def horizon(self) -> str:
+        """The last date that counts as expiring soon."""
+        return day_of(self.now_ms, EXPIRY_HORIZON_DAYS)
+
+    @property
+    def start_ms(self) -> int:
+        """Midnight."""
+        return day_start_ms(self.now_ms)
+
+
+def hazard_open(t: Table) -> ColumnElement[bool]:
+    """Not yet closed; a hazard without a state counts as open (the cautious reading)."""
+    return or_(t.c.status.is_(None), t.c.status.not_in(HAZARD_CLOSED))
+
+
+def hazard_overdue(t: Table, today: Today) -> ColumnElement[bool]:
+    """Past its rectification date and still in the station's hands."""
+    unfinished = or_(t.c.status.is_(None), t.c.status.not_in(HAZARD_NOT_DUE))
+    return and_(unfinished, t.c.due.is_not(None), t.c.due < today.date)
+
+
+def hazard_major(t: Table) -> ColumnElement[bool]:
+    """Open and graded 重大."""
+    return and_(hazard_open(t), t.c.severity == "major")
+
+
+def lot_held(t: Table) -> ColumnElement[bool]:
+    """A lot that still holds something usable."""
+    return and_(t.c.on_hand > 0, or_(t.c.condition.is_(None), t.c.condition.not_in(LOT_UNUSABLE)))
+
+
+def lot_expired(t: Table, today: Today) -> ColumnElement[bool]:
+    """Held and past its date."""
+    return and_(lot_held(t), t.c.expiry.is_not(None), t.c.expiry < today.date)
+
+
+def lot_expiring(t: Table, today: Today) -> ColumnElement[bool]:
+    """Held and running out of date within the horizon, but not yet past it."""
+    return and_(lot_held(t), t.c.expiry >= today.date, t.c.expiry <= today.horizon)
+
+
+def item_below(t: Table, today: Today) -> ColumnElement[bool]:
+    """Usable, in-date stock of the item is less than its minimum. Items without a minimum never count."""
+    lot = table_of("stock_lot").alias("lot_of_item")
+    usable = and_(
+        lot.c.item == t.c.id,
+        lot.c.life,
+        or_(lot.c.condition.is_(None), lot.c.condition.not_in(LOT_UNUSABLE)),
+        or_(lot.c.expiry.is_(None), lot.c.expiry >= today.date),
+    )
+    held = select(func.coalesce(func.sum(lot.c.on_hand), 0)).where(usable).correlate(t).scalar_subquery()
+    return and_(t.c.min_level > 0, held < t.c.min_level)
+
+
+def patrol_today(t: Table, today: Today) -> ColumnElement[bool]:
+    """Begun today, or still under way from before."""
+    return or_(t.c.started_at >= today.start_ms, t.c.status.in_(PATROL_UNDER_WAY))
+
+
+def roster_incomplete(t: Table) -> ColumnElement[bool]:
+    """To be evacuated, but without a shelter or without a person responsible for the transfer (M-47)."""
+    return and_(t.c.evac_kind.is_not(None), or_(_unset(t.c.shelter), _unset(t.c.responsible_a)))
+
+
+def _unset(column: ColumnElement[str]) -> ColumnElement[bool]:
+    return or_(column.is_(None), column == "")
+
+
+Condition = Callable[[Table, Today], ColumnElement[bool]]
+
+ONLY: dict[str, dict[str, Condition]] = {
+    "hazard": {
+        "open": lambda t, d: hazard_open(t),
+        "overdue": hazard_overdue,
+        "major": lambda t, d: hazard_major(t),
+        "closed": lambda t, d: not_(hazard_open(t)),
+    },
+    "stock_item": {"below": item_below},
+    "stock_lot": {"expired": lot_expired, "expiring": lot_expiring},
+    "patrol": {"today": patrol_today},
+    "person": {"incomplete": lambda t, d: roster_incomplete(t)},
+}
+
+
+def only(kind: str, word: str, table: Table, today: Today) -> ColumnElement[bool]:
+    """The condition behind a word for a kind; an unknown word selects nothing, never everything."""
+    found = ONLY.get(kind, {}).get(word)
+    if word == "disputed":
+        return table.c.in_dispute
+    return found(table, today) if found is not None else false()

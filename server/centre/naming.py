@@ -1,0 +1,91 @@
+"""Names behind ids: users, devices, stations and referenced records, looked up once per answer.
+
+Owns the batched look-ups; a name of a personal record leaves this module masked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.centre.masking import mask_value
+from server.centre.reader import Reader
+from server.centre.tables import core_table, has_table, kind_named, table_of
+from sync.fields import Kind
+
+CHUNK = 500
+
+
+def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+    wanted = sorted({each for each in ids if isinstance(each, str) and each})
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start : start + CHUNK]
+
+
+def user_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    """Names of users by id; an id that is no user is simply missing."""
+    user = core_table("user")
+    found: dict[str, str] = {}
+    for part in _chunks(ids):
+        found.update(session.execute(select(user.c.id, user.c.name).where(user.c.id.in_(part))).tuples())
+    return found
+
+
+def devices_by_dev(session: Session, devs: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The enrolled device behind each incarnation `dev`: {id, name, letter, kind}."""
+    incarnation, device = core_table("incarnation"), core_table("device")
+    found: dict[str, dict[str, Any]] = {}
+    for part in _chunks(devs):
+        rows = session.execute(
+            select(incarnation.c.dev, device.c.id, device.c.name, device.c.letter, device.c.kind)
+            .join(device, device.c.id == incarnation.c.device_id)
+            .where(incarnation.c.dev.in_(part))
+        )
+        for row in rows:
+            found[row.dev] = {"id": row.id, "name": row.name, "letter": row.letter, "kind": row.kind}
+    return found
+
+
+def station_names(session: Session) -> dict[str, str]:
+    """Names of all stations by code."""
+    station = table_of("station")
+    return dict(session.execute(select(station.c.code, station.c.name).where(station.c.life)).tuples().all())
+
+
+def titles(session: Session, reader: Reader, kind_name: str, ids: Iterable[str]) -> dict[str, str]:
+    """Titles of referenced records the reader may see; those of people are masked."""
+    kind = kind_named(kind_name)
+    if kind is None or not has_table(kind_name):
+        return {}
+    table = table_of(kind_name)
+    column = table.c[kind.title_field]
+    field = kind.field(kind.title_field)
+    found: dict[str, str] = {}
+    for part in _chunks(ids):
+        rows = session.execute(select(table.c.id, table.c.scope, column).where(table.c.id.in_(part)))
+        for record_id, scope, title in rows:
+            if title is not None and reader.may_see(scope):
+                found[record_id] = str(mask_value(kind, field, title))
+    return found
+
+
+def names_in(session: Session, reader: Reader, kind: Kind, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Look up everything that the values of some rows of a kind point to: {users, refs}."""
+    users: set[str] = set()
+    refs: dict[str, set[str]] = {}
+    for values in rows:
+        for field in kind.fields:
+            value = values.get(field.name)
+            if not isinstance(value, str):
+                continue
+            if field.type == "user":
+                users.add(value)
+            elif field.type == "ref" and field.ref is not None:
+                refs.setdefault(field.ref, set()).add(value)
+    named: dict[str, str] = {}
+    for name, ids in sorted(refs.items()):
+        named.update(titles(session, reader, name, ids))
+    return {"users": user_names(session, users), "refs": named}

@@ -1,0 +1,85 @@
+"""Ops that were stored but not applied, for a person to look at whole.
+
+Owns the list and the two answers, release and keep; nothing here deletes. The raw bytes are shown as text, with personal
+values masked when the op can be read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.centre.history import change_of, parse_line
+from server.centre.masking import is_masked_field, mask_text
+from server.centre.naming import devices_by_dev, user_names
+from server.centre.reader import Reader
+from server.centre.tables import core_table, kind_named, station_of
+
+RAW_SHOWN_MAX = 4000
+STATES = ("open", "released", "kept")
+
+
+def list_quarantine(
+    session: Session, reader: Reader, *, state: str = "open", page: int = 1, size: int = 50
+) -> dict[str, Any]:
+    """{total, page, size, items}, newest first. Unreadable bytes belong to no station: only the town sees them."""
+    quarantine, op_log = core_table("quarantine"), core_table("op_log")
+    joined = quarantine.outerjoin(op_log, op_log.c.id == quarantine.c.op_id)
+    where = [quarantine.c.state == state]
+    if not reader.whole_town:
+        where += [op_log.c.scope.is_not(None), reader.scopes(op_log.c.scope)]
+    size, page = max(1, min(size, 200)), max(1, page)
+    total = session.scalar(select(func.count()).select_from(joined).where(*where)) or 0
+    rows = session.execute(
+        select(
+            quarantine.c.id, quarantine.c.dev, quarantine.c.n, quarantine.c.raw, quarantine.c.why, quarantine.c.rx_at,
+            quarantine.c.state, op_log.c.rec, op_log.c.kind, op_log.c.scope, op_log.c.user, op_log.c.line,
+        )
+        .select_from(joined)
+        .where(*where)
+        .order_by(quarantine.c.id.desc())
+        .limit(size)
+        .offset((page - 1) * size)
+    ).mappings().all()  # fmt: skip
+    devices = devices_by_dev(session, (row["dev"] for row in rows))
+    users = user_names(session, (row["user"] for row in rows if row["user"]))
+    items = []
+    for row in rows:
+        raw = row["line"] if row["line"] is not None else row["raw"]
+        body = parse_line(raw) if raw is not None else {}
+        kind = kind_named(row["kind"] or "")
+        fields = body.get("f") if isinstance(body.get("f"), dict) else {}
+        readable = {name: verb for name, verb in fields.items() if isinstance(verb, dict)}
+        personal = any(is_masked_field(kind.field(name)) for name in readable) if kind is not None else False
+        items.append(
+            {
+                "id": row["id"], "dev": row["dev"], "n": row["n"], "why": row["why"], "rx_ms": row["rx_at"],
+                "state": row["state"], "rec": row["rec"], "kind": row["kind"], "scope": row["scope"],
+                "station": station_of(row["scope"] or ""), "user": row["user"],
+                "user_name": users.get(row["user"] or ""), "device": devices.get(row["dev"] or ""),
+                "at": body.get("at"), "readable": bool(readable),
+                "changes": [change_of(kind, name, verb, {}) for name, verb in readable.items()],
+                "raw": None if personal else _text(raw),
+            }
+        )  # fmt: skip
+    return {"total": total, "page": page, "size": size, "items": items}
+
+
+def _text(raw: bytes | memoryview | str | None) -> str:
+    if raw is None:
+        return ""
+    text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "replace")
+    return mask_text(text[:RAW_SHOWN_MAX])
+
+
+def visible_scope(session: Session, quarantine_id: int) -> str | None:
+    """Scope an open entry claims, "" when it names none, nothing when there is no such open entry."""
+    quarantine, op_log = core_table("quarantine"), core_table("op_log")
+    row = session.execute(
+        select(op_log.c.scope)
+        .select_from(quarantine.outerjoin(op_log, op_log.c.id == quarantine.c.op_id))
+        .where(quarantine.c.id == quarantine_id, quarantine.c.state == "open")
+    ).first()
+    return None if row is None else (row[0] or "")
