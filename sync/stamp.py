@@ -1,0 +1,47 @@
+"""Identity of ops: incarnations, the hash chain over bytes as sent, stamps, digests (P-01…P-04, P-28).
+
+Pure functions; random bytes are arguments. A stamp is `dev:n:h`; h chains every line of one incarnation, so two clones that
+share (dev, n) never share a stamp.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+
+GENESIS = "00000000"
+DEV_BYTES = 10
+DEV_CHARS = 16
+
+
+def new_dev(random: bytes) -> str:
+    """An incarnation id from 10 random bytes: 16 lower-case base32 characters (P-01)."""
+    if len(random) != DEV_BYTES:
+        raise ValueError("an incarnation needs 10 random bytes")
+    return base64.b32encode(random).decode("ascii").lower()
+
+
+def chain(prev_h: str, line: bytes) -> str:
+    """h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03)."""
+    return sha256(prev_h.encode("ascii") + line).hexdigest()[:8]
+
+
+def make_stamp(dev: str, n: int, h: str) -> str:
+    """`dev:n:h`."""
+    return f"{dev}:{n}:{h}"
+
+
+def split_stamp(stamp: str) -> tuple[str, int, str]:
+    """(dev, n, h) of a stamp. Raises ValueError when it is not one."""
+    dev, n, h = stamp.split(":")
+    return dev, int(n), h
+
+
+def digest64(rec: str, seq: int) -> int:
+    """The 64-bit contribution of one record at one feed position to its scope's digest (P-28)."""
+    return int.from_bytes(sha256(f"{rec}:{seq}".encode()).digest()[:8], "big")
+
+
+def conflict_id(rec: str, field: str) -> str:
+    """The same 16 hex digits on every node for a dispute about this field of this record."""
+    return sha256(f"{rec}|{field}".encode()).hexdigest()[:16]
