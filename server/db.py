@@ -9,7 +9,7 @@ No transaction is left to autocommit: `unit()` commits on success and rolls back
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,19 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["Base", "Hundredths", "JsonText", "db", "make_engine", "normalise_url", "readonly_unit", "unit"]
+__all__ = [
+    "Base",
+    "Hundredths",
+    "JsonText",
+    "db",
+    "in_unit",
+    "make_engine",
+    "migrate",
+    "normalise_url",
+    "reading",
+    "readonly_unit",
+    "unit",
+]
 
 BUSY_TIMEOUT_MS = 30_000
 POOL_SIZE = 16
@@ -159,28 +171,56 @@ db = Database()
 
 @contextmanager
 def unit(session: Session | None = None) -> Iterator[Session]:
-    """One writing transaction on `db.session` (or the given one): commit on success, roll back on any exception."""
+    """One writing transaction on `db.session` (or the given one): commit on success, roll back on any exception.
+
+    A transaction that earlier reads of the same session began is continued; a unit inside a unit is an error, because
+    the inner commit would tear the outer one.
+    """
     current = session if session is not None else db.session()
-    if current.in_transaction():
-        raise RuntimeError("unit() inside an open transaction")
+    if current.info.get("in_unit"):
+        raise RuntimeError("unit() inside a unit()")
+    current.info["in_unit"] = True
     try:
         yield current
         current.commit()
     except BaseException:
         current.rollback()
         raise
+    finally:
+        current.info["in_unit"] = False
+
+
+def in_unit(session: Session) -> bool:
+    """Whether a unit of work is open on this session."""
+    return bool(session.info.get("in_unit"))
 
 
 @contextmanager
-def readonly_unit() -> Iterator[Session]:
-    """One reading transaction on its own connection: a consistent view that never blocks or waits for a writer."""
-    engine = db.engine
+def reading(session: Session | None = None) -> Iterator[Session]:
+    """One reading transaction on its own connection: a consistent view that never blocks or waits for a writer.
+
+    `session` only tells which engine to read from; its own transaction is not touched.
+    """
+    engine = db.engine if session is None else session.get_bind().engine
     options: dict[str, Any] = {"readonly": True}
     if engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with (
-        engine.connect().execution_options(**options) as connection,
-        Session(connection, expire_on_commit=False) as session,
-    ):
-        yield session
-        session.rollback()
+    with engine.connect() as connection:
+        connection = connection.execution_options(**options)
+        with Session(connection, expire_on_commit=False) as session_:
+            yield session_
+
+
+def readonly_unit() -> AbstractContextManager[Session]:
+    """A reading transaction on the process-wide database."""
+    return reading()
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema of a database to a revision with the project's own migrations."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(str(Path(__file__).resolve().parent.parent / "migrations" / "alembic.ini"))
+    config.attributes["engine"] = engine
+    command.upgrade(config, revision)

@@ -52,7 +52,7 @@ class RecordRow:
 
     __kind__: ClassVar[About]
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True, sort_order=-10)
+    id: Mapped[str] = mapped_column(String(80), primary_key=True, sort_order=-10)
     scope: Mapped[str] = mapped_column(String(80), index=True, sort_order=-9)
     seq: Mapped[int] = mapped_column(BigInteger, sort_order=-8)
     life: Mapped[bool] = mapped_column(Boolean, sort_order=-7)

@@ -1,0 +1,170 @@
+"""The board in memory: folding a batch of judged lines onto records already read.
+
+Owns what one batch does to its records and the verdict of every line; does no I/O.
+Invariants: every line gets exactly one verdict and every verdict means stored (P-20); a line that makes the fold fail is
+quarantined alone and its record is rebuilt without it (P-22); a quarantined op only raises the version vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from server.ledger.intake import Line
+from server.ledger.state import dump, load
+from sync.fold import Record, absorb, fold_op, new_record
+from sync.judge import Rights, corrected_time
+from sync.merge_kinds import disputes
+from sync.op import Op
+from sync.stamp import conflict_id
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Stored:
+    """A record as it stands in the table. `seq` 0 means: holds only quarantined ops, fed to nobody."""
+
+    kind: str
+    scope: str
+    seq: int
+    state: bytes
+    open_conflicts: int
+
+
+@dataclass(slots=True)
+class Touched:
+    """One record while a batch is being folded onto it."""
+
+    record: Record
+    stored: Stored | None
+    # Where a record that only holds quarantined ops is filed.
+    fallback_scope: str = ""
+    disputed_before: frozenset[str] = frozenset()
+    disputed_after: frozenset[str] = frozenset()
+    changed: set[str] = field(default_factory=set)
+    had_parked: bool = False
+    folded: bool = False
+    first_at: int = 2**62
+    last_at: int = 0
+    # What this batch did so far, kept to rebuild the record when a fold fails half-way.
+    done: list[tuple[Op, int, bool]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The answer for one line."""
+
+    line: Line
+    at_c: int
+    verdict: str
+    why: str | None = None
+    conflict: str | None = None
+
+    def wire(self) -> dict[str, Any]:
+        """As it goes to the device."""
+        answer: dict[str, Any] = {"n": self.line.n, "v": self.verdict}
+        if self.conflict:
+            answer["conflict"] = self.conflict
+        if self.why:
+            answer["why"] = self.why
+        return answer
+
+
+class Folder:
+    """Folds the lines of one author onto records read before."""
+
+    def __init__(self, stored: dict[str, Stored], rights: Rights | None, last_at_c: int, rx_at: int) -> None:
+        self.stored = stored
+        self.rights = rights
+        self.last_at_c = last_at_c
+        self.rx_at = rx_at
+        self.touched: dict[str, Touched] = {}
+
+    def fold(self, line: Line) -> Verdict:
+        """Fold one line and say what became of it."""
+        op = line.op
+        if op is None:
+            return Verdict(line, self.last_at_c, "quarantined", line.why)
+        at_c = corrected_time(op.at_ms, op.skew, self.last_at_c, self.rx_at)
+        self.last_at_c = at_c
+        touched = self.touched.get(op.rec) or self._touch(op)
+        why = line.why or self._out_of_reach(op, touched)
+        if why is not None:
+            line.why = why
+            absorb(touched.record, op)
+            touched.done.append((op, at_c, False))
+            return Verdict(line, at_c, "quarantined", why)
+        try:
+            outcome = fold_op(touched.record, op, at_c)
+        except Exception:
+            # Whatever is wrong with this op, it must not delay the device's next one; a person gets to see it.
+            log.exception("fold_failed", dev=op.dev, n=op.n)
+            self._rebuild(touched)
+            absorb(touched.record, op)
+            touched.done.append((op, at_c, False))
+            line.why = "fold_error"
+            return Verdict(line, at_c, "quarantined", "fold_error")
+        touched.done.append((op, at_c, True))
+        touched.folded = True
+        touched.first_at = min(touched.first_at, at_c)
+        touched.last_at = max(touched.last_at, at_c)
+        touched.changed.update(op.fields)
+        touched.changed.update(outcome.changed)
+        conflict = self._conflict_of(op, touched) if outcome.verdict == "conflict" else None
+        return Verdict(line, at_c, outcome.verdict, None, conflict)
+
+    def finish(self) -> list[Touched]:
+        """Records to write, by id; disputes after the batch are derived from heads."""
+        for touched in self.touched.values():
+            if touched.folded:
+                touched.disputed_after = frozenset(disputes(touched.record))
+            else:
+                touched.disputed_after = touched.disputed_before
+        return [self.touched[key] for key in sorted(self.touched)]
+
+    def _touch(self, op: Op) -> Touched:
+        stored = self.stored.get(op.rec)
+        record = load(stored.state) if stored else new_record(op.rec, op.kind)
+        touched = Touched(record, stored, op.scope)
+        if stored and stored.open_conflicts:
+            touched.disputed_before = frozenset(disputes(record))
+        touched.had_parked = bool(record.wait)
+        self.touched[op.rec] = touched
+        return touched
+
+    def _out_of_reach(self, op: Op, touched: Touched) -> str | None:
+        """Reasons only the stored record can tell: another kind, or a scope the author has no right to."""
+        stored = touched.stored
+        if stored is None or stored.seq == 0:
+            return None
+        if stored.kind != op.kind:
+            return "kind_mismatch"
+        if self.rights is not None and stored.scope != op.scope and not _reaches(self.rights, op.user, stored.scope):
+            return "scope_revoked"
+        return None
+
+    def _rebuild(self, touched: Touched) -> None:
+        """The record as it was before the op that failed."""
+        record = touched.record
+        fresh = load(touched.stored.state) if touched.stored else new_record(record.id, record.kind)
+        for op, at_c, folds in touched.done:
+            if folds:
+                fold_op(fresh, op, at_c)
+            else:
+                absorb(fresh, op)
+        touched.record = fresh
+
+    def _conflict_of(self, op: Op, touched: Touched) -> str | None:
+        found = [name for name in disputes(touched.record) if name in op.fields]
+        return conflict_id(op.rec, found[0]) if found else None
+
+
+def _reaches(rights: Rights, user_id: str, scope: str) -> bool:
+    user = rights.users.get(user_id)
+    return user is not None and (user.all_scopes or scope in user.scopes)
+
+
+__all__ = ["Folder", "Stored", "Touched", "Verdict", "dump"]

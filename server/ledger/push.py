@@ -1,0 +1,182 @@
+"""Push: storing one batch of one author in one transaction.
+
+Owns the place of a batch in its author's chain (next, repeated, gap, fork) and the order of the transaction.
+Invariants: ops, state, verdicts and `acked` commit together (P-20); an identical batch changes nothing and gets the same
+verdicts (P-21); a gap is answered with `resend_from` (P-23); a diverging chain is answered with `fork`, its bytes kept (P-24).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+
+from server.db import unit
+from server.ledger import hints, store
+from server.ledger.apply import Folder, Verdict
+from server.ledger.bulk import Bulk
+from server.ledger.clock import ensure_clock
+from server.ledger.intake import Batch, Line, judge_lines
+from sync.judge import Rights
+from sync.stamp import GENESIS
+
+ATTEMPTS_MAX = 4
+
+
+@dataclass(slots=True)
+class Author:
+    """The incarnation row of an op author."""
+
+    dev: str
+    acked: int = 0
+    acked_h: str = GENESIS
+    durable: int = 0
+    last_at_c: int = 0
+    known: bool = False
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What became of a push. `resend_from` and `fork` mean that no op of this batch was consumed."""
+
+    acked: int
+    acked_h: str
+    durable: int
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    resend_from: int | None = None
+    fork: bool = False
+    seq_by_scope: dict[str, int] = field(default_factory=dict)
+
+
+def push(session: Session, device_id: str, batch: Batch, rights: Rights | None, rx_at: int) -> Pushed:
+    """Store a batch. Judged before the transaction opens; retried when two writers collide on PostgreSQL."""
+    judge_lines(batch.lines, rights)
+    reasons = [line.why for line in batch.lines]
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        try:
+            with unit(session):
+                pushed = _push_once(session, device_id, batch, rights, rx_at)
+            break
+        except (IntegrityError, OperationalError) as error:
+            # Two writers met on the same new record, or a deadlock was broken: the whole batch is simply tried again.
+            if attempt == ATTEMPTS_MAX or not _may_retry(error):
+                raise
+            for line, why in zip(batch.lines, reasons, strict=True):
+                line.why = why
+    hints.after_commit(pushed.seq_by_scope)
+    return pushed
+
+
+def _may_retry(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state in ("40001", "40P01", "23505")
+
+
+def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | None, rx_at: int) -> Pushed:
+    clock = ensure_clock(session)
+    bulk = Bulk(session)
+    header = batch.header
+    author = read_author(bulk, header.dev)
+    if header.first > author.acked + 1:
+        return Pushed(author.acked, author.acked_h, author.durable, resend_from=author.acked + 1)
+    repeated = [line for line in batch.lines if line.n <= author.acked]
+    fresh = batch.lines[len(repeated) :]
+    verdicts = _known_verdicts(bulk, author, batch, repeated)
+    if verdicts is None:
+        _keep_fork(bulk, author, batch.lines, rx_at)
+        return Pushed(author.acked, author.acked_h, author.durable, fork=True)
+    if not fresh:
+        return Pushed(author.acked, author.acked_h, author.durable, verdicts)
+    done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node)
+    write_author(bulk, author, device_id, rx_at)
+    verdicts += [each.wire() for each in done]
+    return Pushed(author.acked, author.acked_h, author.durable, verdicts, seq_by_scope=seq_by_scope)
+
+
+def fold_lines(
+    bulk: Bulk, author: Author, lines: list[Line], rights: Rights | None, rx_at: int, node: str
+) -> tuple[list[Verdict], dict[str, int]]:
+    """Fold fresh lines of one author, write everything but the author, and move the author on."""
+    stored = store.read_records(bulk, (line.op.rec for line in lines if line.op is not None))
+    folder = Folder(stored, rights, author.last_at_c, rx_at)
+    done = [folder.fold(line) for line in lines]
+    touched = folder.finish()
+    seq_by_id = store.write_records(bulk, touched, rx_at)
+    store.write_ops(bulk, author.dev, node, done, seq_by_id, rx_at)
+    author.acked, author.acked_h, author.last_at_c = lines[-1].n, lines[-1].h, folder.last_at_c
+    seq_by_scope: dict[str, int] = {}
+    for each in touched:
+        scopes = {each.record.scope, each.stored.scope if each.stored else each.record.scope}
+        for scope in scopes:
+            if scope and seq_by_id[each.record.id]:
+                seq_by_scope[scope] = max(seq_by_scope.get(scope, 0), seq_by_id[each.record.id])
+    return done, seq_by_scope
+
+
+def read_author(bulk: Bulk, dev: str, lock: bool = True) -> Author:
+    """The author's row; locked for a push, so that two requests of one device never run at the same time."""
+    rows = bulk.select(
+        "SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?"
+        + (" FOR UPDATE" if lock and bulk.postgres else ""),
+        (dev,),
+    )
+    return Author(dev, *rows[0], known=True) if rows else Author(dev)
+
+
+def write_author(bulk: Bulk, author: Author, device_id: str, rx_at: int) -> None:
+    """Store how far the author's chain is kept. A device enrolled again that continues the chain takes it over."""
+    if author.known:
+        bulk.execute(
+            "UPDATE incarnation SET device_id = ?, acked = ?, acked_h = ?, last_at_c = ? WHERE dev = ?",
+            (device_id, author.acked, author.acked_h, author.last_at_c, author.dev),
+        )
+        return
+    bulk.insert(
+        "incarnation",
+        ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c", "forked", "created_at"),
+        [(author.dev, device_id, author.acked, author.acked_h, 0, author.last_at_c, False, rx_at)],
+    )
+
+
+def _known_verdicts(bulk: Bulk, author: Author, batch: Batch, repeated: list[Line]) -> list[dict[str, Any]] | None:
+    """Answers for lines stored before; None when the chain of this batch is not the stored one."""
+    header = batch.header
+    if header.first == author.acked + 1:
+        return [] if header.prev_h == author.acked_h else None
+    last = repeated[-1].n if repeated else header.first
+    rows = bulk.select(
+        "SELECT n, h, verdict, why FROM op_log WHERE dev = ? AND n BETWEEN ? AND ?",
+        (author.dev, header.first - 1, last),
+    )
+    by_n = {row[0]: row for row in rows}
+    before = by_n.get(header.first - 1)
+    if (before is not None and before[1] != header.prev_h) or (header.first == 1 and header.prev_h != GENESIS):
+        return None
+    answers: list[dict[str, Any]] = []
+    for line in repeated:
+        known = by_n.get(line.n)
+        if known is None or known[1] != line.h:
+            return None
+        answer = {"n": line.n, "v": "duplicate", "was": known[2]}
+        if known[3]:
+            answer["why"] = known[3]
+        answers.append(answer)
+    return answers
+
+
+def _keep_fork(bulk: Bulk, author: Author, lines: list[Line], rx_at: int) -> None:
+    """Keep the bytes of a diverging chain, except lines this node already has."""
+    rows = bulk.select("SELECT n, h FROM op_log WHERE dev = ? AND n >= ?", (author.dev, lines[0].n if lines else 0))
+    have = {(row[0], row[1]) for row in rows}
+    store.keep(
+        bulk,
+        [
+            (None, author.dev, line.n, sha256(line.raw).hexdigest(), line.raw, "fork", rx_at, "open")
+            for line in lines
+            if (line.n, line.h) not in have
+        ],
+    )
+    bulk.execute("UPDATE incarnation SET forked = ? WHERE dev = ?", (True, author.dev))

@@ -1,0 +1,175 @@
+"""First-sync packs: one immutable gzip NDJSON file per scope at a known seq (P-29).
+
+Owns building, naming and finding of these files under `<data>/snapshots`; serves no request itself.
+Invariants: a file never changes after it has its name (the name is its hash); a snapshot is reused while few records of
+the scope changed since, because the pull that follows brings the difference; the cursor given with a set of snapshots
+is the smallest seq all of them are valid at.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from server.db import reading, unit
+from server.ledger.bulk import Bulk
+from server.ledger.clock import Clock, Cursor, read_clock, scopes_hash, write_cursor
+from server.ledger.state import wire
+from server.ledger.sync import narrowed, prepare
+from sync import limits
+
+FORMAT = "xunan-snapshot-1"
+GZIP_LEVEL = 6
+# Rebuilding is worth it once a reader would pull more than this after the snapshot.
+STALE_RECORDS_MIN = 500
+STALE_SHARE = 0.05
+KEEP_PER_SCOPE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A built file. `seq`: the scope as of that feed number; `bytes`: size of the gzip file."""
+
+    scope: str
+    path: Path
+    etag: str
+    seq: int
+    count: int
+    bytes: int
+
+
+def get(session: Session, scope: str, data_dir: Path) -> Snapshot:
+    """The snapshot of a scope, built when there is none or when the last one is too old."""
+    with reading(session) as reader:
+        found, _ = _fresh(Bulk(reader), scope, data_dir)
+    return found if found is not None else build(session, scope, data_dir)
+
+
+def listing(session: Session, scopes: tuple[str, ...], data_dir: Path) -> dict[str, Any]:
+    """What a new device loads: the snapshots of its scopes and the cursor to pull from afterwards."""
+    names = narrowed(scopes, None)
+    prepare(session, names)
+    snapshots = {scope: get(session, scope, data_dir) for scope in names}
+    with reading(session) as reader:
+        clock = _clock(reader)
+        bulk = Bulk(reader)
+        seqs = [
+            clock.seq if _changed_since(bulk, scope, each.seq) == 0 else each.seq for scope, each in snapshots.items()
+        ]
+    cursor = Cursor(clock.node, clock.epoch, min(seqs, default=clock.seq), scopes_hash(names))
+    return {
+        "cursor": write_cursor(cursor, clock.secret),
+        "scopes": [
+            {
+                "scope": each.scope, "seq": each.seq, "count": each.count, "bytes": each.bytes, "etag": each.etag,
+                "url": f"/api/v1/snapshots/{each.scope}",
+            }
+            for each in snapshots.values()
+        ],
+    }  # fmt: skip
+
+
+def build(session: Session, scope: str, data_dir: Path) -> Snapshot:
+    """Write the file from one consistent read, then register it; older files beyond the last two are removed."""
+    folder = data_dir / "snapshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    with reading(session) as reader:
+        clock = _clock(reader)
+        count = int(Bulk(reader).select("SELECT COUNT(*) FROM record WHERE scope = ? AND seq > 0", (scope,))[0][0])
+        packs = -(-count // limits.PACK_SIZE)
+        head = {
+            "format": FORMAT, "scope": scope, "seq": clock.seq, "epoch": clock.epoch,
+            "cursor_part": f"{clock.node}:{clock.epoch}:{clock.seq}", "count": count, "packs": packs,
+        }  # fmt: skip
+        temporary, digest, size = _write(folder, head, _packs(reader.connection(), scope))
+    etag = digest[:32]
+    name = f"{sha256(scope.encode()).hexdigest()[:16]}-{clock.seq}-{etag}.ndjson.gz"
+    path = folder / name
+    os.replace(temporary, path)
+    with unit(session):
+        bulk = Bulk(session)
+        bulk.insert(
+            "snapshot", ("scope", "seq", "name", "etag", "count", "bytes"),
+            [(scope, clock.seq, name, etag, count, size)],
+            "ON CONFLICT (scope, seq) DO UPDATE SET name = excluded.name, etag = excluded.etag, bytes = excluded.bytes",
+        )  # fmt: skip
+        old = bulk.select("SELECT seq, name FROM snapshot WHERE scope = ? ORDER BY seq DESC", (scope,))[KEEP_PER_SCOPE:]
+        for seq, _ in old:
+            bulk.execute("DELETE FROM snapshot WHERE scope = ? AND seq = ?", (scope, seq))
+    for _, stale in old:
+        (folder / stale).unlink(missing_ok=True)
+    return Snapshot(scope, path, etag, clock.seq, count, size)
+
+
+def _fresh(bulk: Bulk, scope: str, data_dir: Path) -> tuple[Snapshot | None, int]:
+    rows = bulk.select(
+        "SELECT seq, name, etag, count, bytes FROM snapshot WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
+    )
+    if not rows:
+        return None, 0
+    seq, name, etag, count, size = rows[0]
+    path = data_dir / "snapshots" / name
+    changed = _changed_since(bulk, scope, seq)
+    clock = bulk.select("SELECT seq FROM sync_clock WHERE id = 1", ())
+    # A counter behind the snapshot means the database was restored: the file describes a future that never was.
+    if not path.exists() or clock[0][0] < seq or changed > max(STALE_RECORDS_MIN, int(count * STALE_SHARE)):
+        return None, changed
+    return Snapshot(scope, path, etag, seq, count, size), changed
+
+
+def _changed_since(bulk: Bulk, scope: str, seq: int) -> int:
+    came = bulk.select("SELECT COUNT(*) FROM record WHERE scope = ? AND seq > ?", (scope, seq))[0][0]
+    left = bulk.select("SELECT COUNT(*) FROM departure WHERE scope = ? AND seq > ?", (scope, seq))[0][0]
+    return int(came) + int(left)
+
+
+def _packs(connection: Connection, scope: str) -> Iterator[list[bytes]]:
+    """States in feed order, 500 at a time, without holding the scope in memory."""
+    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    after = 0
+    while True:
+        rows = connection.exec_driver_sql(
+            f"SELECT seq, state FROM record WHERE scope = {mark} AND seq > {mark} ORDER BY seq LIMIT {limits.PACK_SIZE}",
+            (scope, after),
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield [wire(seq, bytes(state)) for seq, state in rows]
+
+
+def _write(folder: Path, head: dict[str, Any], packs: Iterator[list[bytes]]) -> tuple[Path, str, int]:
+    """Write and sync a temporary file; gives its path, hash and size. The same content always gives the same bytes."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix="building-")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=GZIP_LEVEL, mtime=0) as packed:
+                packed.write(orjson.dumps(head) + b"\n")
+                for pack in packs:
+                    packed.write(b"[" + b",".join(pack) + b"]\n")
+            raw.flush()
+            os.fsync(raw.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    digest = sha256(path.read_bytes()).hexdigest()
+    path.chmod(0o644)
+    return path, digest, path.stat().st_size
+
+
+def _clock(session: Session) -> Clock:
+    clock = read_clock(session)
+    if clock is None:
+        raise RuntimeError("the ledger was never opened for writing")
+    return clock
