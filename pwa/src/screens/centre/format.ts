@@ -1,0 +1,62 @@
+/**
+ * Values as people read them, by the declared type of their field.
+ * Owns: the text of a value for tables, facts and history. Must not fetch names: they come with the answer.
+ */
+import { choice_label, field_label, locale, moment } from "../../i18n";
+import { KINDS, type Field } from "../../generated/kinds";
+import type { Names } from "./client";
+import { w } from "./words";
+
+export const field_of = (kind: string, name: string): Field | undefined =>
+  KINDS[kind]?.fields[name] ?? KINDS[kind]?.fields[name.split(".")[0] ?? ""];
+
+export function is_number(kind: string, name: string): boolean {
+  const type = field_of(kind, name)?.type;
+  return type === "int" || type === "decimal2";
+}
+
+/** Full time with seconds, Beijing time as the device shows it. */
+export function full_time(value: unknown): string {
+  const at = new Date(typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN);
+  if (Number.isNaN(at.getTime())) return "";
+  return at.toLocaleString(locale.value === "en" ? "en-GB" : "zh-CN", { hour12: false });
+}
+
+function plain_object(value: object): string {
+  return Object.entries(value)
+    .filter(([, each]) => each !== null && each !== "")
+    .map(([name, each]) => `${name} ${typeof each === "object" ? JSON.stringify(each) : each}`)
+    .join(" · ");
+}
+
+export function show(kind: string, name: string, value: any, names: Partial<Names> = {}): string {
+  if (value === null || value === undefined || value === "") return "";
+  const field = field_of(kind, name);
+  if (name === "scope" && typeof value === "string") return scope_name(value, names.stations ?? {});
+  if (typeof value === "boolean") return w(value ? "common.yes" : "common.no");
+  if (field?.choices) {
+    const codes: unknown[] = Array.isArray(value) ? value : [value];
+    return codes.map((code) => choice_label(field.choices as string, code)).join("、");
+  }
+  if (field?.type === "time") return moment(value);
+  if (field?.type === "user") return names.users?.[value] ?? String(value);
+  if (field?.type === "ref") return names.refs?.[value] ?? String(value).slice(0, 8);
+  if (field?.type === "point" && typeof value === "object") {
+    return `${(value.lon_e7 / 1e7).toFixed(5)}, ${(value.lat_e7 / 1e7).toFixed(5)}`;
+  }
+  if (field?.type === "geometry") return `${value.rings?.[0]?.length ?? 0} 点`;
+  if (Array.isArray(value)) {
+    if (value.every((each) => typeof each !== "object")) return value.join("、");
+    return locale.value === "en" ? `${value.length} entries` : `${value.length} 条`;
+  }
+  if (typeof value === "object") return plain_object(value);
+  return field?.unit ? `${value} ${field.unit}` : String(value);
+}
+
+export function scope_name(scope: string, stations: Record<string, string>): string {
+  if (!scope.startsWith("station:")) return w("common.town");
+  const code = scope.slice("station:".length);
+  return stations[code] ?? code;
+}
+
+export { field_label };
