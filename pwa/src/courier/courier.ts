@@ -1,0 +1,309 @@
+/**
+ * The courier: carries ops to the server and pages back, one flight at a time, and never gives up.
+ * Owns: when to sync, batches, back-off, honest contact state, watchdog. Knows no UI and no IndexedDB.
+ * Must not: decide merges, drop ops, or trust navigator.onLine.
+ * Invariants: a rebase never touches the outbox (P-27); revoked scopes are purged only after unsent work has left (P-40);
+ * 401/413/429/5xx or silence mean "not stored" (P-20), everything else is settled exactly as answered.
+ */
+import { OPS_PER_BATCH_MAX, PULL_LIMIT_DEFAULT } from "../core/limits";
+import type { Incarnation } from "../store/open";
+import type { Settlement } from "../store/ops_store";
+import type { ScopeDigest } from "../store/view_store";
+import { halve, IDLE_POLL_MS, is_stuck, type OutLine, plan_backoff_ms, plan_batch, REFETCH_MS_MIN } from "./plan";
+import { load_snapshots, type SnapshotSink } from "./snapshots";
+import type { Transport } from "./transport";
+import { HttpError, type SyncAnswer } from "./wire";
+
+export interface Outbox {
+  self(): Incarnation | null;
+  /** Lines from n on, stopping before the first that cannot be read (sealed while locked). */
+  lines(from: number, limit: number): Promise<OutLine[]>;
+  settle(dev: string, answer: Settlement): Promise<void>;
+  /** The server is behind: ops from n on count as unsent again. */
+  rewind(from: number): Promise<void>;
+  fork(): Promise<void>;
+  flying(range: readonly [from: number, to: number] | null): void;
+}
+
+export interface View extends SnapshotSink {
+  cursor(): string | null;
+  apply_page(answer: SyncAnswer, now_ms: number): Promise<void>;
+  drop_cursor(): Promise<void>;
+  purge(scopes: readonly string[]): Promise<number>;
+  digests(): Readonly<Record<string, ScopeDigest>>;
+  held_scopes(): readonly string[];
+}
+
+export interface CourierState {
+  online: boolean;
+  busy: boolean;
+  last_contact_ms: number | null;
+  next_try_ms: number | null;
+  skew_s: number;
+  attention: string | null;
+  needs_login: boolean;
+  progress: { scope: string; done: number; total: number } | null;
+}
+
+export interface CourierDeps {
+  transport: Transport;
+  outbox: Outbox;
+  view: View;
+  now(): number;
+  jitter(): number;
+  set_timer(ms: number, cb: () => void): () => void;
+  has_token(): boolean;
+  status_header(): Record<string, unknown>;
+  schema: number;
+  scopes(): string[] | null;
+  changed(): void;
+  incident(code: string, detail: Record<string, unknown>): void;
+}
+
+const encoder = new TextEncoder();
+
+export class Courier {
+  readonly state: CourierState = {
+    online: false,
+    busy: false,
+    last_contact_ms: null,
+    next_try_ms: null,
+    skew_s: 0,
+    attention: null,
+    needs_login: false,
+    progress: null,
+  };
+  #deps: CourierDeps;
+  #running: Promise<void> | null = null;
+  #again = false;
+  #closed = false;
+  #failures = 0;
+  #ops_max = OPS_PER_BATCH_MAX;
+  #cancel_timer: () => void = () => undefined;
+  #progress_ms: number;
+  #refetched = new Map<string, number>();
+  #revoked = new Set<string>();
+
+  constructor(deps: CourierDeps) {
+    this.#deps = deps;
+    this.#progress_ms = deps.now();
+  }
+
+  /** Sync as soon as possible. Calls during a flight make one more round afterwards. */
+  wake(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#watch();
+    if (this.#running !== null) {
+      this.#again = true;
+      return this.#running;
+    }
+    this.#cancel_timer();
+    this.#running = this.#run().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel_timer();
+    this.#deps.transport.abort();
+  }
+
+  async #run(): Promise<void> {
+    this.state.busy = true;
+    this.state.next_try_ms = null;
+    this.#deps.changed();
+    let delay = IDLE_POLL_MS;
+    try {
+      do {
+        this.#again = false;
+        if (this.#deps.has_token()) await this.#round();
+      } while (this.#again && !this.#closed);
+      this.#failures = 0;
+    } catch (error) {
+      delay = this.#failed(error);
+    } finally {
+      this.state.busy = false;
+      this.state.progress = null;
+      this.#deps.outbox.flying(null);
+    }
+    if (!this.#closed) {
+      this.state.next_try_ms = this.#deps.now() + delay;
+      this.#cancel_timer = this.#deps.set_timer(delay, () => void this.wake());
+    }
+    this.#deps.changed();
+  }
+
+  /** Until nothing is left to send and nothing to fetch. */
+  async #round(): Promise<void> {
+    for (;;) {
+      if (this.#closed) return;
+      const pushing_first = this.#deps.view.cursor() === null;
+      const more = await this.#exchange(pushing_first);
+      if (more) continue;
+      if (this.#deps.view.cursor() === null) {
+        await this.#load_snapshots(null);
+        continue;
+      }
+      break;
+    }
+    if (this.#revoked.size > 0) {
+      const scopes = [...this.#revoked];
+      this.#revoked.clear();
+      const removed = await this.#deps.view.purge(scopes);
+      this.#deps.incident("scope_purged", { scopes, removed });
+    }
+  }
+
+  /** One request. Gives true when another should follow at once. */
+  async #exchange(push_only: boolean): Promise<boolean> {
+    const { outbox, view } = this.#deps;
+    const self = outbox.self();
+    if (self === null) return false;
+    const lines = await outbox.lines(self.acked + 1, this.#ops_max);
+    if (push_only && lines.length === 0) return false;
+    const batch = lines.slice(0, plan_batch(lines, this.#ops_max));
+    const header = {
+      protocol: 1,
+      dev: self.dev,
+      from: self.acked + 1,
+      prev_h: self.acked_h,
+      cursor: push_only ? null : view.cursor(),
+      limit: push_only ? 1 : PULL_LIMIT_DEFAULT,
+      schema: this.#deps.schema,
+      scopes: this.#deps.scopes(),
+      status: this.#deps.status_header(),
+    };
+    const last = batch.at(-1)?.n ?? self.acked;
+    outbox.flying(batch.length > 0 ? [self.acked + 1, last] : null);
+    const asked_ms = this.#deps.now();
+    let answer: SyncAnswer;
+    try {
+      const body = [encoder.encode(JSON.stringify(header)), ...batch.map((one) => one.line)];
+      const response = await this.#deps.transport.post_lines("/api/v1/sync", body);
+      answer = (await response.json()) as SyncAnswer;
+    } catch (error) {
+      if (await this.#recover(error, batch.length)) return true;
+      throw error;
+    }
+    this.#contact(asked_ms, answer.now_ms);
+    if (answer.fork === true) {
+      this.#deps.incident("fork", { dev: self.dev });
+      await outbox.fork();
+      return true;
+    }
+    if (answer.resend_from !== undefined) {
+      this.#deps.incident("resend", { from: answer.resend_from });
+      await outbox.rewind(answer.resend_from);
+      return true;
+    }
+    await outbox.settle(self.dev, answer);
+    if (answer.acked > self.acked) this.#progress_ms = this.#deps.now();
+    if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
+    for (const scope of answer.scopes?.revoked ?? []) this.#revoked.add(scope);
+    for (const scope of answer.scopes?.granted ?? []) this.#revoked.delete(scope);
+    const left = (outbox.self()?.n ?? 0) > answer.acked && batch.length < lines.length;
+    if (push_only) return left || batch.length > 0;
+    await view.apply_page(answer, this.#deps.now());
+    if (!answer.more && answer.digest !== undefined) await this.#compare(answer.digest);
+    return answer.more || left || batch.length > 0;
+  }
+
+  async #recover(error: unknown, sent: number): Promise<boolean> {
+    if (!(error instanceof HttpError)) return false;
+    this.#contact(null, null);
+    if (error.status === 413 && sent > 1) {
+      this.#ops_max = halve(Math.min(this.#ops_max, sent));
+      return true;
+    }
+    if (error.status === 410) {
+      this.#deps.incident("rebase", {});
+      await this.#deps.view.drop_cursor();
+      return true;
+    }
+    return false;
+  }
+
+  async #load_snapshots(only: readonly string[] | null): Promise<void> {
+    const narrowed = this.#deps.scopes();
+    await load_snapshots(this.#deps.transport, this.#deps.view, only, narrowed, (progress) => {
+      this.state.progress = progress;
+      this.#deps.changed();
+    });
+    this.state.progress = null;
+    this.#contact(null, null);
+  }
+
+  /** P-28: what we hold must be what the server holds. */
+  async #compare(digest: Record<string, ScopeDigest>): Promise<void> {
+    const ours = this.#deps.view.digests();
+    const now = this.#deps.now();
+    const wrong = Object.entries(digest).filter(([scope, theirs]) => {
+      const mine = ours[scope] ?? { count: 0, xor: "0000000000000000" };
+      if (mine.count === theirs.count && mine.xor === theirs.xor) return false;
+      return now - (this.#refetched.get(scope) ?? Number.NEGATIVE_INFINITY) >= REFETCH_MS_MIN;
+    });
+    if (wrong.length === 0) return;
+    const scopes = wrong.map(([scope]) => scope);
+    for (const scope of scopes) this.#refetched.set(scope, now);
+    this.#deps.incident("digest", { scopes });
+    await this.#load_snapshots(scopes);
+    this.#again = true;
+  }
+
+  #contact(asked_ms: number | null, server_ms: number | null): void {
+    const now = this.#deps.now();
+    this.state.online = true;
+    this.state.needs_login = false;
+    this.state.last_contact_ms = now;
+    if (this.state.attention !== "stuck") this.state.attention = null;
+    if (asked_ms !== null && typeof server_ms === "number") {
+      this.state.skew_s = Math.round(((asked_ms + now) / 2 - server_ms) / 1000);
+    }
+    this.#deps.changed();
+  }
+
+  #failed(error: unknown): number {
+    this.#failures += 1;
+    const backoff = plan_backoff_ms(this.#failures - 1, this.#deps.jitter());
+    if (!(error instanceof HttpError)) {
+      this.state.online = false;
+      if (!is_network_error(error)) {
+        this.state.attention = "local_error";
+        this.#deps.incident("local_error", { message: String(error) });
+      }
+      return backoff;
+    }
+    this.state.online = error.status < 500;
+    if (error.status === 401) this.state.needs_login = true;
+    if (error.status !== 429 && error.status < 500)
+      this.state.attention = error.status === 401 ? "needs_login" : error.code;
+    return Math.max(backoff, error.retry_after_ms ?? 0);
+  }
+
+  /** Property 19: pending, online, no progress for ten minutes → break off, start again, and say so. */
+  #watch(): void {
+    const self = this.#deps.outbox.self();
+    const pending = self === null ? 0 : self.n - self.acked;
+    const now = this.#deps.now();
+    if (pending === 0) {
+      this.#progress_ms = now;
+      if (this.state.attention === "stuck") this.state.attention = null;
+      return;
+    }
+    if (!is_stuck(now, pending, this.state.online, this.#progress_ms)) return;
+    this.#progress_ms = now;
+    this.state.attention = "stuck";
+    this.#ops_max = OPS_PER_BATCH_MAX;
+    this.#deps.incident("stuck", { pending });
+    this.#deps.transport.abort();
+  }
+}
+
+/** `fetch` reports an unreachable server as TypeError and a timeout as AbortError; anything else is our own fault. */
+function is_network_error(error: unknown): boolean {
+  return (
+    error instanceof TypeError || (error instanceof DOMException && ["AbortError", "TimeoutError"].includes(error.name))
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * One request to the server: authorised, bounded in time, compressed when worth it.
+ * Owns timeouts and the body encoding. Must not retry or interpret sync answers.
+ */
+import { REQUEST_MS_MAX } from "./plan";
+import { to_http_error } from "./wire";
+
+const GZIP_BYTES_MIN = 1_024;
+
+export interface TransportDeps {
+  fetch(input: string, init?: RequestInit): Promise<Response>;
+  base: () => string;
+  token: () => string | null;
+  set_timer(ms: number, cb: () => void): () => void;
+}
+
+export async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (typeof CompressionStream === "undefined" || bytes.length < GZIP_BYTES_MIN) return null;
+  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+export class Transport {
+  #deps: TransportDeps;
+  #running = new Set<AbortController>();
+
+  constructor(deps: TransportDeps) {
+    this.#deps = deps;
+  }
+
+  async send(path: string, init: RequestInit = {}, token = this.#deps.token()): Promise<Response> {
+    const stop = new AbortController();
+    const cancel = this.#deps.set_timer(REQUEST_MS_MAX, () => stop.abort());
+    this.#running.add(stop);
+    try {
+      const headers = new Headers(init.headers);
+      if (token !== null) headers.set("Authorization", `Bearer ${token}`);
+      const response = await this.#deps.fetch(this.#deps.base() + path, { ...init, headers, signal: stop.signal });
+      if (!response.ok) throw await to_http_error(response);
+      return response;
+    } finally {
+      cancel();
+      this.#running.delete(stop);
+    }
+  }
+
+  async post_lines(path: string, lines: readonly Uint8Array[]): Promise<Response> {
+    const body = join_lines(lines);
+    const packed = await gzip(body);
+    const headers: Record<string, string> = { "Content-Type": "application/x-ndjson" };
+    if (packed !== null) headers["Content-Encoding"] = "gzip";
+    return this.send(path, { method: "POST", headers, body: packed ?? body });
+  }
+
+  async post_json<T>(path: string, body: unknown, token?: string | null): Promise<T> {
+    const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    return (await (await this.send(path, init, token)).json()) as T;
+  }
+
+  async get_json<T>(path: string): Promise<T> {
+    return (await (await this.send(path)).json()) as T;
+  }
+
+  /** Break off whatever is running; used by the watchdog and at close. */
+  abort(): void {
+    for (const stop of this.#running) stop.abort();
+  }
+}
+
+export function join_lines(lines: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(lines.reduce((sum, line) => sum + line.length + 1, 0));
+  let at = 0;
+  for (const line of lines) {
+    out.set(line, at);
+    out[at + line.length] = 10;
+    at += line.length + 1;
+  }
+  return out;
+}

@@ -1,0 +1,61 @@
+/** Shapes of the sync answers (contract §7). Types and the reading of problem documents only. */
+import type { WireState } from "../core/op";
+import type { Verdict } from "../store/ops_store";
+import type { ScopeDigest } from "../store/view_store";
+
+export interface SyncAnswer {
+  acked: number;
+  acked_h: string;
+  durable: number;
+  now_ms: number;
+  verdicts: Verdict[];
+  records: WireState[];
+  gone: string[];
+  scopes: { granted: string[]; revoked: string[] };
+  digest?: Record<string, ScopeDigest>;
+  cursor: string;
+  seq: number;
+  more: boolean;
+  resend_from?: number;
+  fork?: boolean;
+}
+
+export interface SnapshotItem {
+  scope: string;
+  seq: number;
+  count: number;
+  bytes: number;
+  etag: string;
+  url: string;
+}
+
+export interface SnapshotList {
+  cursor: string;
+  scopes: SnapshotItem[];
+}
+
+/** The server answered, but not with success. `retry_after_ms` is null when it did not say. */
+export class HttpError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly retry_after_ms: number | null;
+  constructor(status: number, code: string, retry_after_ms: number | null) {
+    super(`${status} ${code}`);
+    this.name = "HttpError";
+    this.status = status;
+    this.code = code;
+    this.retry_after_ms = retry_after_ms;
+  }
+}
+
+export async function to_http_error(response: Response): Promise<HttpError> {
+  let code = `http_${response.status}`;
+  try {
+    const body = (await response.json()) as { code?: unknown };
+    if (typeof body.code === "string") code = body.code;
+  } catch {
+    // A proxy's HTML page is not a problem document; the status alone decides.
+  }
+  const after = Number(response.headers.get("Retry-After"));
+  return new HttpError(response.status, code, Number.isFinite(after) && after > 0 ? after * 1000 : null);
+}

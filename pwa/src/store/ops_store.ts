@@ -1,0 +1,156 @@
+/**
+ * The outbox and own history: every op this device ever made, until the server calls it durable and 30 days passed.
+ * Owns: allocation of n and h (P-02), settlement of answers, fork renumbering (P-24), pruning.
+ * Must not: know the network, or drop an op the server has not called durable.
+ * Invariants: an op and the tail {n, h} commit in one strict transaction; a save that lost a race with another tab
+ * commits nothing and reports StaleTail; sealing happens before the transaction because crypto would close it.
+ */
+import { OWN_OPS_KEEP_DAYS } from "../core/limits";
+import { GENESIS } from "../core/stamp";
+import type { Databases, Incarnation, OpRow } from "./open";
+
+const DAY_MS = 86_400_000;
+const SELF = "incarnation";
+
+/** Another tab wrote ops since the tail was read; make the lines again from the new tail. */
+export class StaleTail extends Error {
+  override readonly name = "StaleTail";
+}
+
+export interface Verdict {
+  n: number;
+  v: string;
+  was?: string;
+  why?: string;
+  conflict?: string;
+}
+
+export interface Settlement {
+  acked: number;
+  acked_h: string;
+  durable: number;
+  verdicts: readonly Verdict[];
+}
+
+export class OpsStore {
+  #dbs: Databases;
+
+  constructor(dbs: Databases) {
+    this.#dbs = dbs;
+  }
+
+  async incarnation(): Promise<Incarnation | null> {
+    return (await this.#dbs.ops.use((db) => db.get("meta", SELF))) ?? null;
+  }
+
+  async start_incarnation(dev: string): Promise<Incarnation> {
+    const fresh: Incarnation = { dev, n: 0, h: GENESIS, acked: 0, acked_h: GENESIS, durable: 0, exported: 0 };
+    await this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction("meta", "readwrite", { durability: "strict" });
+      await Promise.all([tx.store.put(fresh, SELF), tx.done]);
+    });
+    return fresh;
+  }
+
+  /** Save ops; resolves only after the strict commit. `tail` is the incarnation the lines were made from. */
+  async append(tail: Incarnation, rows: readonly OpRow[]): Promise<Incarnation> {
+    const last = rows.at(-1);
+    if (last === undefined) return tail;
+    return this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
+      const now: Incarnation | undefined = await tx.objectStore("meta").get(SELF);
+      if (now === undefined || now.dev !== tail.dev || now.n !== tail.n || now.h !== tail.h) {
+        tx.abort();
+        await tx.done.catch(() => undefined);
+        throw new StaleTail();
+      }
+      const next: Incarnation = { ...now, n: last.n, h: last.h };
+      await Promise.all([
+        ...rows.map((row) => tx.objectStore("ops").add(row)),
+        tx.objectStore("meta").put(next, SELF),
+        tx.done,
+      ]);
+      return next;
+    });
+  }
+
+  all(): Promise<OpRow[]> {
+    return this.#dbs.ops.use((db) => db.getAll("ops"));
+  }
+
+  range(dev: string, from: number, limit: number): Promise<OpRow[]> {
+    return this.#dbs.ops.use((db) => db.getAll("ops", IDBKeyRange.bound([dev, from], [dev, Infinity]), limit));
+  }
+
+  one(dev: string, n: number): Promise<OpRow | undefined> {
+    return this.#dbs.ops.use((db) => db.get("ops", [dev, n]));
+  }
+
+  /** Take over what the server said. `acked` may go down (P-23): then those ops simply count as unsent again. */
+  async settle(dev: string, answer: Settlement, now_ms: number): Promise<Incarnation | null> {
+    return this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
+      const self: Incarnation | undefined = await tx.objectStore("meta").get(SELF);
+      if (self === undefined || self.dev !== dev) {
+        await tx.done;
+        return null; // the answer belongs to a former life of this device
+      }
+      const ops = tx.objectStore("ops");
+      for (const verdict of answer.verdicts) {
+        const row = await ops.get([dev, verdict.n]);
+        if (row === undefined) continue;
+        const v = verdict.v === "duplicate" ? (verdict.was ?? row.verdict ?? "applied") : verdict.v;
+        await ops.put({ ...row, verdict: v, why: verdict.why ?? null });
+      }
+      const oldest = now_ms - OWN_OPS_KEEP_DAYS * DAY_MS;
+      for (const row of await ops.getAll(IDBKeyRange.bound([dev, 0], [dev, answer.durable]), 500)) {
+        if (row.saved_ms >= oldest) break;
+        await ops.delete([dev, row.n]);
+      }
+      const next: Incarnation = {
+        ...self,
+        acked: Math.min(answer.acked, self.n),
+        acked_h: answer.acked_h,
+        durable: answer.durable,
+      };
+      await tx.objectStore("meta").put(next, SELF);
+      await tx.done;
+      return next;
+    });
+  }
+
+  async mark_exported(dev: string, n: number): Promise<void> {
+    await this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction("meta", "readwrite", { durability: "strict" });
+      const self: Incarnation | undefined = await tx.store.get(SELF);
+      if (self !== undefined && self.dev === dev && n > self.exported)
+        await tx.store.put({ ...self, exported: n }, SELF);
+      await tx.done;
+    });
+  }
+
+  /** Replace unsent ops by their renumbered copies under a new incarnation, all or nothing. */
+  async renumber(
+    tail: Incarnation,
+    old_keys: readonly number[],
+    rows: readonly OpRow[],
+    fresh: Incarnation,
+  ): Promise<void> {
+    await this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
+      const now: Incarnation | undefined = await tx.objectStore("meta").get(SELF);
+      if (now === undefined || now.dev !== tail.dev || now.n !== tail.n) {
+        tx.abort();
+        await tx.done.catch(() => undefined);
+        throw new StaleTail();
+      }
+      const ops = tx.objectStore("ops");
+      await Promise.all([
+        ...old_keys.map((n) => ops.delete([tail.dev, n])),
+        ...rows.map((row) => ops.add(row)),
+        tx.objectStore("meta").put(fresh, SELF),
+        tx.done,
+      ]);
+    });
+  }
+}

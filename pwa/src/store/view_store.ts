@@ -1,0 +1,95 @@
+/**
+ * The pulled view: what the server said, as packs from snapshots plus single changed rows.
+ * Owns: writing a page and its cursor and digests in one transaction (P-25), snapshot packs, scope removal.
+ * Must not: fold, decrypt, or touch the outbox. Invariants: a row overrides a pack entry of the same id with a seq that
+ * is not newer; ids and seqs of sealed records stay readable so that digests and purge counts are exact while locked.
+ */
+import type { Databases, PackRow, ViewRow } from "./open";
+
+export interface ScopeDigest {
+  count: number;
+  xor: string;
+}
+
+export interface ViewMeta {
+  cursor: string | null;
+  seq: number;
+  digests: Record<string, ScopeDigest>;
+  /** Scopes whose snapshot is complete (P-29). */
+  complete: string[];
+  granted: string[];
+  as_of_ms: number | null;
+}
+
+export const EMPTY_META: ViewMeta = { cursor: null, seq: 0, digests: {}, complete: [], granted: [], as_of_ms: null };
+
+const META = "meta";
+
+export class ViewStore {
+  #dbs: Databases;
+
+  constructor(dbs: Databases) {
+    this.#dbs = dbs;
+  }
+
+  async load(): Promise<{ packs: PackRow[]; rows: ViewRow[]; meta: ViewMeta }> {
+    return this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows", "meta"]);
+      const [packs, rows, meta] = await Promise.all([
+        tx.objectStore("packs").getAll(),
+        tx.objectStore("rows").getAll(),
+        tx.objectStore("meta").get(META),
+      ]);
+      await tx.done;
+      return { packs, rows, meta: { ...EMPTY_META, ...(meta as ViewMeta | undefined) } };
+    });
+  }
+
+  async meta(): Promise<ViewMeta> {
+    const meta = (await this.#dbs.view.use((db) => db.get("meta", META))) as ViewMeta | undefined;
+    return { ...EMPTY_META, ...meta };
+  }
+
+  async rows(ids: readonly string[]): Promise<(ViewRow | undefined)[]> {
+    return this.#dbs.view.use(async (db) => {
+      const tx = db.transaction("rows");
+      const found = await Promise.all(ids.map((id) => tx.store.get(id)));
+      await tx.done;
+      return found;
+    });
+  }
+
+  /** One page: rows, tombstones, cursor and digests together, or nothing. */
+  async put_page(rows: readonly ViewRow[], meta: ViewMeta): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["rows", "meta"], "readwrite", { durability: "strict" });
+      const store = tx.objectStore("rows");
+      await Promise.all([...rows.map((row) => store.put(row)), tx.objectStore("meta").put(meta, META), tx.done]);
+    });
+  }
+
+  /** A complete snapshot replaces everything held of its scope. */
+  async put_snapshot(scope: string, packs: readonly PackRow[], meta: ViewMeta): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows", "meta"], "readwrite", { durability: "strict" });
+      await tx.objectStore("packs").delete(IDBKeyRange.bound([scope, 0], [scope, Infinity]));
+      for (const key of await tx.objectStore("rows").index("scope").getAllKeys(scope)) {
+        await tx.objectStore("rows").delete(key);
+      }
+      for (const pack of packs) await tx.objectStore("packs").put(pack);
+      await tx.objectStore("meta").put(meta, META);
+      await tx.done;
+    });
+  }
+
+  async purge_scope(scope: string, meta: ViewMeta): Promise<void> {
+    await this.put_snapshot(scope, [], meta);
+  }
+
+  async put_meta(meta: ViewMeta): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction("meta", "readwrite", { durability: "strict" });
+      await Promise.all([tx.store.put(meta, META), tx.done]);
+    });
+  }
+}
