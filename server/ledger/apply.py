@@ -46,6 +46,8 @@ class Touched:
     disputed_after: frozenset[str] = frozenset()
     changed: set[str] = field(default_factory=set)
     had_parked: bool = False
+    # Folded anew from the log: its typed row is replaced, not updated.
+    anew: bool = False
     folded: bool = False
     first_at: int = 2**62
     last_at: int = 0

@@ -82,7 +82,9 @@ def _write_rows(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -
         if plan is None:
             continue
         fixed = standing(record, seq_by_id[record.id], bool(each.disputed_after), each.first_at, each.last_at)
-        if each.stored is None or each.stored.seq == 0:
+        if each.anew:
+            bulk.execute(f'DELETE FROM "{plan.table}" WHERE id = ?', (record.id,))
+        if each.anew or each.stored is None or each.stored.seq == 0:
             values = tuple([column.read(record) for column in plan.all])
             inserts[plan.table, plan.insert_columns].append(values + fixed)
             continue

@@ -1,0 +1,113 @@
+"""Quarantine: what arrived and was not applied, until a person decides.
+
+Owns listing, releasing and keeping quarantined lines, and the release of fields that wait for an unknown parent (P-10).
+Invariants: nothing is ever deleted here; releasing an op folds its record anew from the log, so the outcome is the same as
+if the op had been accepted when it came; bytes that are no op can only be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from server.db import unit
+from server.ledger import hints, store
+from server.ledger.bulk import Bulk
+from server.ledger.clock import now_ms
+from server.ledger.refold import RELEASED, touch_anew
+from sync import limits
+
+DAY_MS = 86_400_000
+
+
+class NotReleasable(ValueError):
+    """The entry is unknown, already decided, or its bytes are no op that could be folded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One quarantined line as people see it."""
+
+    id: int
+    dev: str
+    n: int
+    raw: bytes
+    why: str
+    rx_at: int
+    state: str
+    rec: str | None
+    kind: str | None
+    scope: str | None
+    user: str | None
+
+
+def listed(session: Session, state: str = "open", limit: int = 200) -> list[Entry]:
+    """Entries in a state, newest first."""
+    rows = Bulk(session).select(
+        'SELECT q.id, q.dev, q.n, q.raw, q.why, q.rx_at, q.state, o.rec, o.kind, o.scope, o."user"'
+        " FROM quarantine q LEFT JOIN op_log o ON o.id = q.op_id WHERE q.state = ? ORDER BY q.id DESC LIMIT ?",
+        (state, limit),
+    )
+    return [Entry(row[0], row[1], row[2], bytes(row[3]), *row[4:]) for row in rows]
+
+
+def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
+    """Fold a quarantined op after all; gives the record id. Raises NotReleasable."""
+    at = now_ms() if at_ms is None else at_ms
+    with unit(session):
+        bulk = Bulk(session)
+        rows = bulk.select(
+            "SELECT o.id, o.rec FROM quarantine q JOIN op_log o ON o.id = q.op_id WHERE q.id = ? AND q.state <> 'released'",
+            (entry_id,),
+        )
+        if not rows or not rows[0][1]:
+            raise NotReleasable(str(entry_id))
+        op_id, rec = rows[0]
+        bulk.execute("UPDATE op_log SET verdict = 'applied', why = NULL WHERE id = ?", (op_id,))
+        bulk.execute("UPDATE quarantine SET state = 'released' WHERE id = ?", (entry_id,))
+        moved = _write_anew(bulk, rec, at)
+    hints.after_commit(moved)
+    return str(rec)
+
+
+def keep(session: Session, entry_id: int) -> None:
+    """A person has seen it and leaves it aside; it stays stored. Raises NotReleasable when there is no such open entry."""
+    with unit(session):
+        bulk = Bulk(session)
+        if not bulk.select("SELECT 1 FROM quarantine WHERE id = ? AND state = 'open'", (entry_id,)):
+            raise NotReleasable(str(entry_id))
+        bulk.execute("UPDATE quarantine SET state = 'kept' WHERE id = ?", (entry_id,))
+
+
+def release_overdue(session: Session, at_ms: int | None = None) -> list[str]:
+    """Release parked fields whose parent did not arrive within the limit; gives the record ids. For a daily job."""
+    at = now_ms() if at_ms is None else at_ms
+    before = at - limits.PARK_DAYS_MAX * DAY_MS
+    rows = Bulk(session).select("SELECT id FROM record WHERE parked_since < ? ORDER BY id", (before,))
+    return [row[0] for row in rows if release_parked_record(session, row[0], at)]
+
+
+def release_parked_record(session: Session, rec: str, at_ms: int | None = None) -> bool:
+    """Turn everything that waits on a record into heads with an unknown base, by hand or when overdue."""
+    at = now_ms() if at_ms is None else at_ms
+    with unit(session):
+        bulk = Bulk(session)
+        touched = touch_anew(bulk, rec)
+        if touched is None or not touched.record.wait:
+            return False
+        for stamp in sorted({entry[0] for entry in touched.record.wait}):
+            dev, n, h = stamp.split(":")
+            bulk.execute("UPDATE op_log SET why = ? WHERE dev = ? AND n = ? AND h = ?", (RELEASED, dev, int(n), h))
+        moved = _write_anew(bulk, rec, at)
+    hints.after_commit(moved)
+    return True
+
+
+def _write_anew(bulk: Bulk, rec: str, at: int) -> dict[str, int]:
+    touched = touch_anew(bulk, rec)
+    if touched is None:
+        return {}
+    seq: dict[str, Any] = store.write_records(bulk, [touched], at)
+    return {touched.record.scope: seq[rec]} if seq[rec] else {}

@@ -1,0 +1,64 @@
+"""Folding records anew from the sacred log.
+
+Owns the step from logged lines back to a record: used to release a quarantined op, to release parked fields and to verify or
+rebuild the cache. The result is a pure function of `op_log` (lines, verdicts, releases), whatever the order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from server.ledger.apply import Touched
+from server.ledger.bulk import Bulk
+from server.ledger.store import read_records
+from sync.fold import Record, fold_all, release_parked
+from sync.merge_kinds import disputes
+from sync.op import parse_op
+
+LOG_COLUMNS = "rec, dev, n, h, line, at_c, verdict, why"
+RELEASED = "released"
+
+
+def fold_logged(rows: Iterable[Sequence[Any]]) -> tuple[Record, int, int] | None:
+    """The record of its log rows (LOG_COLUMNS) with the first and last corrected time; None when no line is an op."""
+    entries = []
+    absorbed: set[str] = set()
+    released: list[str] = []
+    times: list[int] = []
+    for _, dev, n, h, line, at_c, verdict, why in rows:
+        op = parse_op(orjson.loads(bytes(line)), dev, n, h)
+        entries.append((op, at_c))
+        if verdict == "quarantined":
+            absorbed.add(op.stamp)
+        else:
+            times.append(at_c)
+        if why == RELEASED and verdict != "quarantined":
+            released.append(op.stamp)
+    if not entries:
+        return None
+    record = fold_all(entries, absorbed)
+    for stamp in sorted(released):
+        release_parked(record, stamp)
+    return record, min(times, default=0), max(times, default=0)
+
+
+def touch_anew(bulk: Bulk, rec: str) -> Touched | None:
+    """A record locked, folded anew from its log and ready to be written as changed in every field."""
+    stored = read_records(bulk, [rec]).get(rec)
+    rows = bulk.select(f"SELECT {LOG_COLUMNS} FROM op_log WHERE rec = ? ORDER BY id", (rec,))
+    folded = fold_logged(rows)
+    if folded is None:
+        return None
+    record, first_at, last_at = folded
+    touched = Touched(record, stored, record.scope)
+    if stored is not None and stored.open_conflicts:
+        opened = bulk.select("SELECT field FROM conflict WHERE rec = ? AND closed_at IS NULL", (rec,))
+        touched.disputed_before = frozenset(row[0] for row in opened)
+    touched.disputed_after = frozenset(disputes(record))
+    touched.anew = True
+    touched.folded = last_at > 0
+    touched.first_at, touched.last_at = first_at, last_at
+    return touched

