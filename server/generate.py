@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from server.errors import CATALOGUE, Problem
 from server.kinds import KINDS, LISTS
 from sync.fields import ChoiceList, Field, Kind
 
@@ -174,26 +175,25 @@ def types_ts(kinds: Iterable[Kind], lists: Iterable[ChoiceList]) -> str:
     return "\n".join([*lines, "export type KindName = keyof ValuesByKind;", ""])
 
 
-def errors_ts(problems: Iterable[Any]) -> str:
+def errors_ts(problems: Iterable[Problem]) -> str:
     """Text of errors.ts: the problem catalogue of the API."""
     shape = (
-        "export interface Problem { readonly status: number; readonly zh: string; readonly en: string; "
-        "readonly retry: string | boolean | null }\n"
+        "export interface Problem {\n  readonly status: number;\n  readonly zh: string;\n  readonly en: string;\n"
+        "  readonly detail_zh: string;\n  readonly detail: string;\n"
+        '  readonly retry: "never" | "later" | "login" | "change";\n}\n'
     )
     lines = [HEADER + "\n" + shape, "export const ERRORS: Readonly<Record<string, Problem>> = {"]
     for each in problems:
-        data = {"status": each.status, "zh": each.title_zh, "en": each.title_en, "retry": each.retry}
+        data = {
+            "status": each.status, "zh": each.title_zh, "en": each.title,
+            "detail_zh": each.detail_zh, "detail": each.detail, "retry": each.retry,
+        }  # fmt: skip
         lines.append(f"  {each.code}: {_json(data)},")
     return "\n".join([*lines, "};", ""])
 
 
 def render() -> dict[str, str]:
     """Every generated file by name."""
-    try:
-        from server.errors import CATALOGUE
-    except ImportError:
-        CATALOGUE = {}
-
     return {
         "kinds.ts": kinds_ts(KINDS.values(), LISTS.values()),
         "types.ts": types_ts(KINDS.values(), LISTS.values()),

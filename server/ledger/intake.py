@@ -71,19 +71,19 @@ def read_header(raw: bytes) -> Header:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise BadBatch("bad_request", "header line is not JSON") from error
+        raise BadBatch("bad_header", "header line is not JSON") from error
     if not isinstance(value, dict) or value.get("protocol") != 1:
-        raise BadBatch("bad_request", "header needs protocol 1")
+        raise BadBatch("bad_header", "header needs protocol 1")
     dev, first, prev_h = value.get("dev"), value.get("from"), value.get("prev_h", GENESIS)
     if not isinstance(dev, str) or not DEV.match(dev):
-        raise BadBatch("bad_request", "header dev")
+        raise BadBatch("bad_header", "header dev")
     if type(first) is not int or not 1 <= first <= limits.INT_MAX:
-        raise BadBatch("bad_request", "header from")
+        raise BadBatch("bad_header", "header from")
     if not isinstance(prev_h, str) or len(prev_h) != len(GENESIS) or not prev_h.isalnum():
-        raise BadBatch("bad_request", "header prev_h")
+        raise BadBatch("bad_header", "header prev_h")
     cursor, limit, scopes = value.get("cursor"), value.get("limit"), value.get("scopes")
     if cursor is not None and not isinstance(cursor, str):
-        raise BadBatch("bad_request", "header cursor")
+        raise BadBatch("bad_header", "header cursor")
     if type(limit) is not int or limit < 1:
         limit = limits.PULL_LIMIT_DEFAULT
     wanted = tuple(str(each) for each in scopes) if isinstance(scopes, list) else None
@@ -102,7 +102,7 @@ def read_batch(raw: bytes) -> Batch:
     while texts and not texts[-1].strip():
         texts.pop()
     if not texts:
-        raise BadBatch("bad_request", "empty body")
+        raise BadBatch("bad_batch", "empty body")
     if len(texts) - 1 > limits.OPS_PER_BATCH_MAX:
         raise BadBatch("too_large", "too many op lines")
     header = read_header(texts[0])

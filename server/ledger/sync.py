@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from server.db import reading, unit
+from server.errors import fail
 from server.ledger.bulk import Bulk
 from server.ledger.clock import BadCursor, ensure_clock, now_ms, read_clock
 from server.ledger.intake import BadBatch, Batch, Header, read_batch
@@ -39,8 +40,6 @@ def exchange(session: Session, caller: SyncCaller, raw: bytes, rx_at: int | None
     try:
         batch = read_batch(raw)
     except BadBatch as error:
-        from server.errors import fail
-
         raise fail(error.code, reason=str(error)) from error
     return answer(session, caller, batch, at)
 
@@ -64,8 +63,6 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes
         try:
             page = pull(reader, header.cursor, scopes, header.limit)
         except BadCursor as error:
-            from server.errors import fail
-
             raise fail("rebase", reason=str(error)) from error
     return _encode(head, page)
 
