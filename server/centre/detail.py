@@ -57,11 +57,22 @@ def masked_state(kind: Kind | None, wire: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
+def candidates(record: fold.Record, field: str) -> list[tuple[str, Any, str, int]]:
+    """(stamp, value, user, at_c) of every live head of a register, of every live stocktake, or of the life of a record."""
+    if field == "life":
+        pairs: list[tuple[str, Any]] = [(stamp, value) for stamp, value, _ in record.life]
+    elif field in record.ctr:
+        pairs = list(record.ctr[field].counts)
+    else:
+        return merge_kinds.heads(record, field)
+    return sorted((stamp, value, *record.meta[stamp]) for stamp, value in pairs)
+
+
 def heads_of(session: Session, record: fold.Record, field: str, kind: Kind | None) -> list[dict[str, Any]]:
     """Every candidate of a disputed field: value, who, on which device, when, received when, and what he had seen."""
     declared = kind.field(field) if kind is not None else None
     ops = {op["stamp"]: op for op in load_ops(session, record.id)}
-    heads = merge_kinds.heads(record, field)
+    heads = candidates(record, field)
     devices = devices_by_dev(session, (stamp.split(":", 1)[0] for stamp, *_ in heads))
     users = user_names(session, (user for _, _, user, _ in heads if user))
     found = []
@@ -87,7 +98,7 @@ def head_stamps(wire: dict[str, Any]) -> dict[str, list[str]]:
     if "life" in wire:
         found["life"] = [stamps[index] for index in wire["life"][::3]]
     for name, counter in wire.get("ctr", {}).items():
-        found[name] = [stamps[index] for index in counter.get("c", ())[::3]]
+        found[name] = [stamps[index] for index in counter.get("c", ())[::2]]
     return found
 
 
