@@ -41,13 +41,16 @@ class UserRights:
 
 @dataclass(slots=True, frozen=True)
 class Rights:
-    """Rights of every user who ever unlocked the device that sends."""
+    """Rights of every user who ever unlocked the device that sends; `blocked` keeps everything aside (device revoked)."""
 
     users: Mapping[str, UserRights]
+    blocked: str | None = None
 
 
 def judge_op(op: Op, rights: Rights, kinds: Mapping[str, Kind]) -> str | None:
     """None when the op is folded, else the reason it waits for a person."""
+    if rights.blocked is not None:
+        return rights.blocked
     user = rights.users.get(op.user)
     if user is None:
         return "unknown_user"

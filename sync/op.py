@@ -146,6 +146,13 @@ def _parse_group(group: object) -> tuple[str, int, int] | None:
     return gid, index, size
 
 
+def _name(obj: dict[str, Any], key: str) -> str:
+    value = obj.get(key)
+    if type(value) is not str or not NAME.match(value):
+        raise OpError("bad_op", key)
+    return value
+
+
 def _parse_at(at: object) -> int:
     try:
         moment = datetime.fromisoformat(at)  # type: ignore[arg-type]
@@ -161,10 +168,8 @@ def parse_op(obj: object, dev: str, n: int, h: str) -> Op:
     if type(obj) is not dict:
         raise OpError("bad_json")
     get = obj.get
-    rec, kind, scope, user, fields = get("rec"), get("kind"), get("scope"), get("user"), get("f")
-    for key, value in (("rec", rec), ("kind", kind), ("scope", scope), ("user", user)):
-        if type(value) is not str or not NAME.match(value):
-            raise OpError("bad_op", key)
+    fields = get("f")
+    rec, kind, scope, user = (_name(obj, key) for key in ("rec", "kind", "scope", "user"))
     if get("n") != n or type(fields) is not dict or not fields:
         raise OpError("bad_op", "n" if get("n") != n else "f")
     if len(fields) > FIELDS_PER_OP_MAX:

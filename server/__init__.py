@@ -1,0 +1,46 @@
+"""Xun'an server. `create_app` is wiring only: settings in, an app with every room connected out."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from server import commands, jobs
+from server.accounts.routes import bp as accounts_bp
+from server.centre.routes import bp as centre_bp
+from server.db import db
+from server.files.routes import bp as files_bp
+from server.logs import configure_logs
+from server.settings import Settings
+from server.web import health, live, openapi, problems, security, static, sync_routes
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI app. Opens the database; does not migrate it (that is `flask migrate`)."""
+    chosen = settings if settings is not None else Settings.from_env()
+    configure_logs(chosen.log_level)
+    app = Flask("xunan", static_folder=None)
+    app.extensions["xunan"] = chosen
+    app.config["SECRET_KEY"] = chosen.secret_key
+    app.config["MAX_CONTENT_LENGTH"] = chosen.body_bytes_max
+    chosen.data_dir.mkdir(parents=True, exist_ok=True)
+    db.init(chosen.database_url)
+    problems.install(app)
+    security.install(app, https=chosen.base_url.startswith("https://"))
+    for blueprint in (accounts_bp, sync_routes.bp, live.bp, files_bp, centre_bp, openapi.bp, health.bp):
+        app.register_blueprint(blueprint)
+    static.install(app, chosen.pwa_dir)
+    live.install()
+    jobs.install(app, chosen)
+    commands.install(app)
+
+    @app.teardown_appcontext
+    def _end(_error: BaseException | None) -> None:
+        db.session.remove()
+
+    @app.after_request
+    def _close_reads(response: Response) -> Response:
+        if not response.is_streamed:
+            db.session.rollback()
+        return response
+
+    return app

@@ -1,0 +1,1 @@
+"""Accounts: who people, posts and devices are, and what they may do."""

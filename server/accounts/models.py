@@ -1,0 +1,103 @@
+"""Tables of users, posts, devices, grants, one-time codes and the audit log.
+
+Owns the shape of these rows only. Times are UTC milliseconds. Secrets are stored as hashes: passwords with argon2, random
+tokens with SHA-256. The audit table is append-only: nothing in the product updates or deletes its rows before retention.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.db import Base, JsonText
+
+
+class User(Base):
+    """A person who may sign in."""
+
+    __tablename__ = "user"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    username: Mapped[str] = mapped_column(String(60), unique=True)
+    name: Mapped[str] = mapped_column(String(60))
+    pw_hash: Mapped[str] = mapped_column(String(200))
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class Post(Base):
+    """A post holds a role for a time; people hold posts (M-06). `station_code` None: the whole town."""
+
+    __tablename__ = "post"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("user.id"), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    station_code: Mapped[str | None] = mapped_column(String(20))
+    valid_from: Mapped[int] = mapped_column(BigInteger)
+    valid_to: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Device(Base):
+    """An enrolled handheld or desk browser. `letter` starts its short codes; `status` is its last sync report."""
+
+    __tablename__ = "device"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    name: Mapped[str] = mapped_column(String(60))
+    letter: Mapped[str] = mapped_column(String(6), unique=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    station_code: Mapped[str | None] = mapped_column(String(20))
+    secret: Mapped[str] = mapped_column(String(64))
+    enrolled_at: Mapped[int] = mapped_column(BigInteger)
+    last_seen: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+    status: Mapped[Any] = mapped_column(JsonText, nullable=True)
+
+
+class Grant(Base):
+    """A user signed in on a device; ops name it. Kept after its end, so that late ops can be judged."""
+
+    __tablename__ = "grant"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("user.id"), index=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("device.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class EnrolCode(Base):
+    """A one-time enrolment code; only its hash is kept."""
+
+    __tablename__ = "enrol_code"
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60))
+    station_code: Mapped[str | None] = mapped_column(String(20))
+    created_by: Mapped[str] = mapped_column(String(40))
+    expires_at: Mapped[int] = mapped_column(BigInteger)
+    used_at: Mapped[int | None] = mapped_column(BigInteger)
+    device_id: Mapped[str | None] = mapped_column(String(40))
+
+
+class LoginTry(Base):
+    """Wrong sign-ins per user name and per source, for back-off. Keys are hashes."""
+
+    __tablename__ = "login_try"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class Audit(Base):
+    """Who did what when. `target` and `detail` hold ids and codes, never names, numbers or addresses of people."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger, index=True)
+    actor: Mapped[str] = mapped_column(String(40), index=True)
+    device: Mapped[str | None] = mapped_column(String(40))
+    action: Mapped[str] = mapped_column(String(40), index=True)
+    target: Mapped[str | None] = mapped_column(String(80), index=True)
+    detail: Mapped[Any] = mapped_column(JsonText, nullable=True)

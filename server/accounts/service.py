@@ -1,0 +1,253 @@
+"""Enrolment, sign-in, posts and revocation: the verbs on accounts.
+
+Owns the transactions of this room; knows no Flask request. Time and random bytes come from the arguments' defaults at the edge
+(`now_ms`, `secrets`), decisions are plain comparisons. Invariants: a wrong user name and a wrong password are answered alike
+and cost the same time; a code is used once; a token is stored only as its hash.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from server.accounts.audit import note
+from server.accounts.models import Device, EnrolCode, Grant, LoginTry, Post, User
+from server.accounts.rights import ROLES
+from server.centre.naming import station_names
+from server.errors import fail
+from server.settings import Settings
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+PASSWORD = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{10,200}\Z")
+# OWASP's smallest argon2id set: 26 ms here, so that a morning of sign-ins does not stall the sync.
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A device and the token it must keep; the token is shown once."""
+
+    device: Device
+    token: str
+
+
+def token_hash(token: str) -> str:
+    """SHA-256 of a random token; enough for 256 random bits."""
+    return sha256(token.encode()).hexdigest()
+
+
+def code_hash(code: str) -> str:
+    """Hash of a one-time code as typed: case and separators do not count."""
+    return sha256(re.sub(r"[^A-Z0-9]", "", code.upper()).encode()).hexdigest()
+
+
+def letter_of(index: int) -> str:
+    """The short-code letters of the index-th device: A2 … Z9, then AA2 …, without I and O."""
+    letters, digits = "ABCDEFGHJKLMNPQRSTUVWXYZ", "23456789"
+    index, digit = divmod(index, len(digits))
+    word = ""
+    while True:
+        index, rest = divmod(index, len(letters))
+        word = letters[rest] + word
+        if index == 0:
+            return word + digits[digit]
+        index -= 1
+
+
+def make_code(
+    session: Session, settings: Settings, at: int, actor: str, name: str, station_code: str | None
+) -> tuple[str, int]:
+    """A fresh one-time enrolment code such as `XK4P-7TQM-2HWD`; returns (code, expires_at ms)."""
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    raw = "".join(secrets.choice(alphabet) for _ in range(12))
+    expires = at + settings.enrol_code_hours * HOUR_MS
+    session.add(
+        EnrolCode(code_hash=code_hash(raw), name=name, station_code=station_code, created_by=actor, expires_at=expires)
+    )
+    note(session, at, actor, "device_code", station_code)
+    return "-".join((raw[:4], raw[4:8], raw[8:])), expires
+
+
+def add_device(
+    session: Session, at: int, kind: str, name: str, station_code: str | None, public_key: bytes | None
+) -> Enrolled:
+    """Register a device with its own letter; the caller holds the transaction."""
+    count = session.scalar(select(func.count()).select_from(Device)) or 0
+    token = secrets.token_urlsafe(32)
+    device = Device(
+        id=f"d_{secrets.token_hex(8)}", kind=kind, name=name, letter=letter_of(count), token_hash=token_hash(token),
+        public_key=public_key, station_code=station_code, secret=secrets.token_hex(32), enrolled_at=at,
+    )  # fmt: skip
+    session.add(device)
+    session.flush()
+    return Enrolled(device, token)
+
+
+def enrol(session: Session, at: int, code: str, name: str, public_key: bytes | None) -> Enrolled:
+    """Trade a one-time code for a device. Raises `enrol_code_invalid`."""
+    row = session.get(EnrolCode, code_hash(code), with_for_update=True)
+    if row is None or row.used_at is not None or row.expires_at <= at:
+        raise fail("enrol_code_invalid")
+    enrolled = add_device(session, at, "handheld", name or row.name, row.station_code, public_key)
+    row.used_at = at
+    row.device_id = enrolled.device.id
+    note(session, at, row.created_by, "device_enrolled", enrolled.device.id)
+    return enrolled
+
+
+def _try_keys(username: str, source: str) -> list[str]:
+    return [sha256(f"{kind}|{word}".encode()).hexdigest() for kind, word in (("u", username.lower()), ("s", source))]
+
+
+def check_tries(session: Session, settings: Settings, at: int, username: str, source: str) -> None:
+    """Raise `too_many_tries` while the user name or the source is locked; the wait doubles with every lock."""
+    for key in _try_keys(username, source):
+        row = session.get(LoginTry, key)
+        if row is None or row.count < settings.login_tries_max:
+            continue
+        doubled = min(row.count - settings.login_tries_max, 6)
+        until = row.last_at + settings.login_lock_seconds * 1000 * 2**doubled
+        if at < until:
+            seconds = -(-(until - at) // 1000)
+            raise fail("too_many_tries", seconds=seconds, headers={"Retry-After": str(seconds)})
+
+
+def note_wrong_try(session: Session, at: int, username: str, source: str) -> None:
+    """Count a wrong sign-in; committed by the caller even though the sign-in fails."""
+    for key in _try_keys(username, source):
+        row = session.get(LoginTry, key)
+        if row is None:
+            session.add(LoginTry(key=key, count=1, last_at=at))
+        else:
+            row.count += 1
+            row.last_at = at
+
+
+def check_password(session: Session, username: str, password: str) -> User | None:
+    """The user whose password this is. An unknown name costs the same hash as a known one."""
+    user = session.scalar(select(User).where(func.lower(User.username) == username.strip().lower()))
+    try:
+        _hasher.verify(user.pw_hash if user is not None else _NOBODY, password)
+    except (Argon2Error, InvalidHashError):
+        return None
+    return user if user is not None and user.active else None
+
+
+def sign_in(session: Session, settings: Settings, at: int, user: User, device: Device, source: str) -> tuple[Grant, str]:
+    """A grant of the user on the device and its token; the tries of both keys are forgiven."""
+    token = secrets.token_urlsafe(32)
+    grant = Grant(
+        id=f"g_{secrets.token_hex(8)}", user_id=user.id, device_id=device.id, token_hash=token_hash(token),
+        created_at=at, expires_at=at + settings.grant_days * DAY_MS,
+    )  # fmt: skip
+    session.add(grant)
+    for key in _try_keys(user.username, source):
+        row = session.get(LoginTry, key)
+        if row is not None:
+            session.delete(row)
+    note(session, at, user.id, "login", device=device.id)
+    return grant, token
+
+
+def sign_out(session: Session, at: int, grant_id: str) -> None:
+    """End a grant. Its ops stay valid: they were written while it held."""
+    grant = session.get(Grant, grant_id)
+    if grant is not None and grant.revoked_at is None:
+        grant.revoked_at = at
+        note(session, at, grant.user_id, "logout", device=grant.device_id)
+
+
+def find_bearer(session: Session, token: str, at: int) -> tuple[Device, Grant | None] | None:
+    """The device (and live grant) a bearer token stands for. An ended grant stands for nobody."""
+    hashed = token_hash(token)
+    device = session.scalar(select(Device).where(Device.token_hash == hashed))
+    if device is not None:
+        return device, None
+    grant = session.scalar(select(Grant).where(Grant.token_hash == hashed))
+    if grant is None or grant.revoked_at is not None or grant.expires_at <= at:
+        return None
+    held = session.get(Device, grant.device_id)
+    return None if held is None else (held, grant)
+
+
+def set_password(session: Session, at: int, actor: str, user: User, password: str) -> None:
+    """Change a password. Raises `password_weak`."""
+    if not PASSWORD.match(password):
+        raise fail("password_weak")
+    user.pw_hash = _hasher.hash(password)
+    note(session, at, actor, "password_set", user.id)
+
+
+def add_user(session: Session, at: int, actor: str, username: str, name: str, password: str) -> User:
+    """A new user. Raises `already_used` or `password_weak`."""
+    if session.scalar(select(User.id).where(func.lower(User.username) == username.lower())) is not None:
+        raise fail("already_used")
+    user = User(id=f"u_{secrets.token_hex(6)}", username=username, name=name, pw_hash="", active=True)
+    session.add(user)
+    set_password(session, at, actor, user, password)
+    note(session, at, actor, "user_added", user.id)
+    return user
+
+
+def add_post(session: Session, at: int, actor: str, user_id: str, role: str, station_code: str | None) -> Post:
+    """Give a user a post from now on. Raises `invalid` for an unknown role or user."""
+    if role not in ROLES or session.get(User, user_id) is None:
+        raise fail("invalid", errors={"role": "unknown role or user"})
+    if (role in ("patroller", "head")) != (station_code is not None):
+        raise fail("invalid", errors={"station_code": "station posts need a station, town posts have none"})
+    post = Post(user_id=user_id, role=role, station_code=station_code, valid_from=at)
+    session.add(post)
+    note(session, at, actor, "post_added", user_id, role=role, station=station_code)
+    return post
+
+
+def end_post(session: Session, at: int, actor: str, post_id: int) -> None:
+    """End a post; its work stays with the post's successor through the scope. Raises `not_found`."""
+    post = session.get(Post, post_id)
+    if post is None:
+        raise fail("not_found")
+    post.valid_to = at
+    note(session, at, actor, "post_ended", post.user_id, role=post.role, station=post.station_code)
+
+
+def revoke_device(session: Session, at: int, actor: str, device_id: str) -> None:
+    """From the next contact on the device gets no data; what it still sends is stored and set aside. Raises `not_found`."""
+    device = session.get(Device, device_id)
+    if device is None:
+        raise fail("not_found")
+    device.revoked_at = at
+    note(session, at, actor, "device_revoked", device_id)
+
+
+def same_token(left: str, right: str) -> bool:
+    """Constant-time comparison."""
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def describe_user(session: Session, user: User, at: int) -> dict[str, Any]:
+    """Name, roles and stations of a user as the handheld shows them."""
+    posts = session.scalars(select(Post).where(Post.user_id == user.id)).all()
+    held = [post for post in posts if post.valid_from <= at and (post.valid_to is None or at < post.valid_to)]
+    names = station_names(session)
+    return {
+        "id": user.id,
+        "name": user.name,
+        "username": user.username,
+        "roles": sorted({post.role for post in held}),
+        "stations": [
+            {"code": post.station_code, "name": names.get(post.station_code, post.station_code), "role": post.role}
+            for post in held
+            if post.station_code
+        ],
+    }

@@ -1,0 +1,229 @@
+"""`flask --app wsgi …`: the operator's commands. Thin: parse, call a service, print plain words.
+
+No secret is ever an argument that lands in a shell history: passwords are asked for, or read from standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from server.accounts import service
+from server.accounts.models import Device, Post, User
+from server.accounts.rights import ROLES
+from server.db import db, migrate, reading, unit
+from server.ledger.clock import now_ms
+from server.settings import Settings
+
+CLI = "cli"
+users = AppGroup("user", help="People who may sign in.")
+posts = AppGroup("post", help="Posts: who holds which role where.")
+devices = AppGroup("device", help="Handhelds: codes, list, revoke.")
+
+
+def _settings() -> Settings:
+    found: Settings = current_app.extensions["xunan"]
+    return found
+
+
+def _when(at: int | None) -> str:
+    return "-" if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def _ask_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip()
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _user(username: str) -> User:
+    user = db.session.scalar(select(User).where(User.username == username))
+    if user is None:
+        raise click.ClickException(f"no user {username}")
+    return user
+
+
+@users.command("add")
+@click.argument("username")
+@click.argument("name")
+def user_add(username: str, name: str) -> None:
+    """Add a user; the password is asked for (or read from standard input)."""
+    password = _ask_password()
+    with unit() as session:
+        user = service.add_user(session, now_ms(), CLI, username, name, password)
+    click.echo(user.id)
+
+
+@users.command("list")
+def user_list() -> None:
+    """List users."""
+    for user in db.session.scalars(select(User).order_by(User.username)):
+        click.echo(f"{user.id}\t{user.username}\t{user.name}\t{'active' if user.active else 'inactive'}")
+
+
+@users.command("password")
+@click.argument("username")
+def user_password(username: str) -> None:
+    """Set a password."""
+    password = _ask_password()
+    with unit() as session:
+        service.set_password(session, now_ms(), CLI, _user(username), password)
+    click.echo("done")
+
+
+@users.command("deactivate")
+@click.argument("username")
+def user_deactivate(username: str) -> None:
+    """Take every right from a user; what his devices still send is stored and set aside."""
+    with unit():
+        _user(username).active = False
+    click.echo("done")
+
+
+@posts.command("add")
+@click.argument("username")
+@click.argument("role", type=click.Choice(ROLES))
+@click.argument("station", required=False)
+def post_add(username: str, role: str, station: str | None) -> None:
+    """Give a user a post; patroller and head need a station code."""
+    with unit() as session:
+        post = service.add_post(session, now_ms(), CLI, _user(username).id, role, station)
+        session.flush()
+    click.echo(str(post.id))
+
+
+@posts.command("list")
+@click.argument("username")
+def post_list(username: str) -> None:
+    """List the posts of a user."""
+    for post in db.session.scalars(select(Post).where(Post.user_id == _user(username).id)):
+        click.echo(f"{post.id}\t{post.role}\t{post.station_code or 'town'}\t{_when(post.valid_from)}\t{_when(post.valid_to)}")
+
+
+@posts.command("end")
+@click.argument("post_id", type=int)
+def post_end(post_id: int) -> None:
+    """End a post now."""
+    with unit() as session:
+        service.end_post(session, now_ms(), CLI, post_id)
+    click.echo("done")
+
+
+@devices.command("code")
+@click.argument("name")
+@click.argument("station", required=False)
+def device_code(name: str, station: str | None) -> None:
+    """Print a one-time enrolment code."""
+    with unit() as session:
+        code, expires = service.make_code(session, _settings(), now_ms(), CLI, name, station)
+    click.echo(f"{code}\tvalid until {_when(expires)}")
+
+
+@devices.command("list")
+def device_list() -> None:
+    """List devices and what they last said they still hold."""
+    for device in db.session.scalars(select(Device).order_by(Device.enrolled_at)):
+        status = device.status or {}
+        state = "revoked" if device.revoked_at else "ok"
+        click.echo(
+            f"{device.id}\t{device.letter}\t{device.kind}\t{device.name}\t{state}\tseen {_when(device.last_seen)}"
+            f"\tunsent {status.get('pending', '?')} records {status.get('files', '?')} files"
+        )
+
+
+@devices.command("revoke")
+@click.argument("device_id")
+def device_revoke(device_id: str) -> None:
+    """Revoke a lost device."""
+    with unit() as session:
+        service.revoke_device(session, now_ms(), CLI, device_id)
+    click.echo("done")
+
+
+def install(app: Flask) -> None:
+    """Register every command on the app's CLI."""
+    for group in (users, posts, devices):
+        app.cli.add_command(group)
+
+    @app.cli.command("migrate")
+    def migrate_() -> None:
+        """Bring the database to the newest schema."""
+        migrate(db.engine)
+        click.echo("migrated")
+
+    @app.cli.command("seed")
+    @click.option("--seed", default=20260601, help="Number the demo town is made from.")
+    @click.option("--stations", default=48)
+    @click.option("--records", default=2000, help="About how many records beside the grid.")
+    def seed_(seed: int, stations: int, records: int) -> None:
+        """Load the demo town as ops through the push path; does nothing when a town is there."""
+        from seed.load import load
+
+        click.echo(load(db.session(), _settings(), seed=seed, stations=stations, records=records))
+
+    @app.cli.command("verify")
+    def verify_() -> None:
+        """Fold the whole op log anew and compare with the rows; exit 1 when anything differs."""
+        from server.ledger.verify import fold_anew
+
+        report = fold_anew(db.session())
+        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+        if not report.ok:
+            raise SystemExit(1)
+
+    @app.cli.command("export")
+    @click.argument("kind")
+    @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+    def export_(kind: str, path: Path) -> None:
+        """Write a workbook of one record kind, personal data masked."""
+        from server.centre.export import workbook
+        from server.centre.reader import Reader
+
+        with reading() as session:
+            path.write_bytes(workbook(session, Reader("cli", whole_town=True), kind))
+        click.echo(str(path))
+
+    @app.cli.command("backup")
+    @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+    def backup_(folder: Path) -> None:
+        """Back up database and files of the running server; verified before it counts."""
+        from server.backup import backup
+
+        click.echo(backup(db.session(), _settings(), folder))
+
+    @app.cli.command("restore")
+    @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+    def restore_(folder: Path) -> None:
+        """Restore a backup into the configured (empty or replaced) database and file store."""
+        from server.backup import restore
+
+        click.echo(restore(_settings(), folder))
+
+    @app.cli.command("generate")
+    @click.option("--check", is_flag=True, help="Only say whether the files are fresh.")
+    def generate_(check: bool) -> None:
+        """Write the TypeScript that follows from the declarations."""
+        from server.generate import main
+
+        raise SystemExit(main(["--check"] if check else []))
+
+    @app.cli.command("dev-info")
+    def dev_info() -> None:
+        """Print the address, demo sign-ins and a fresh device code."""
+        settings = _settings()
+        click.echo(f"\n  巡安 Xun'an · {settings.town_name}\n  {settings.base_url}\n")
+        if settings.env == "dev":
+            click.echo(f"  demo password for every user: {settings.demo_password}")
+            click.echo("  operator  城运中心 town centre     head07  第七站站长     patrol07a / patrol07b  第七站安全员")
+            station = db.session.scalar(select(Post.station_code).join(User).where(User.username == "head07"))
+            for name in ("handheld A", "handheld B"):
+                with unit() as session:
+                    code, _ = service.make_code(session, settings, now_ms(), CLI, name, station)
+                click.echo(f"  device code ({name}): {code}")

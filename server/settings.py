@@ -1,0 +1,106 @@
+"""Configuration: one frozen object, read once from the environment and handed to `create_app`.
+
+Owns names, defaults and checks of every setting; nothing else in the server reads the environment. A secret may come from a
+file named by `<NAME>_FILE`. Outside `dev` the server refuses to start with a default secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEV_SECRET = "dev-only-secret-do-not-use-in-production"
+MIN_SECRET_CHARS = 32
+
+
+class SettingsError(ValueError):
+    """A setting is missing or unreadable; the message names it and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a deployer decides. Paths are absolute after `from_env`."""
+
+    env: str = "dev"
+    database_url: str = "sqlite:///var/xunan.db"
+    data_dir: Path = Path("var")
+    secret_key: str = DEV_SECRET
+    redis_url: str | None = None
+    s3_url: str | None = None
+    s3_bucket: str = "xunan"
+    s3_access_key: str | None = None
+    s3_secret_key: str | None = None
+    town_name: str = "示例镇"
+    base_url: str = "http://127.0.0.1:8000"
+    pwa_dir: Path = Path("pwa/dist")
+    demo_password: str | None = None
+    grant_days: int = 45
+    enrol_code_hours: int = 72
+    login_tries_max: int = 5
+    login_lock_seconds: int = 300
+    upload_bytes_max: int = 512 * 1024 * 1024
+    body_bytes_max: int = 2 * 1024 * 1024
+    live_streams_max: int = 200
+    audit_days_min: int = 183
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read `XUNAN_*`. Raises SettingsError naming the variable that is wrong."""
+        env = os.environ if environ is None else environ
+        mode = _choice(env, "ENV", ("dev", "prod"), "dev")
+        settings = cls(
+            env=mode,
+            database_url=_text(env, "DATABASE_URL") or cls.database_url,
+            data_dir=Path(_text(env, "DATA_DIR") or "var").resolve(),
+            secret_key=_text(env, "SECRET_KEY") or DEV_SECRET,
+            redis_url=_text(env, "REDIS_URL"),
+            s3_url=_text(env, "S3_URL"),
+            s3_bucket=_text(env, "S3_BUCKET") or "xunan",
+            s3_access_key=_text(env, "S3_ACCESS_KEY"),
+            s3_secret_key=_text(env, "S3_SECRET_KEY"),
+            town_name=_text(env, "TOWN_NAME") or "示例镇",
+            base_url=(_text(env, "BASE_URL") or "http://127.0.0.1:8000").rstrip("/"),
+            pwa_dir=Path(_text(env, "PWA_DIR") or "pwa/dist").resolve(),
+            demo_password=_text(env, "DEMO_PASSWORD") or ("xunan-demo-2026" if mode == "dev" else None),
+            grant_days=_number(env, "GRANT_DAYS", 45, 1, 366),
+            enrol_code_hours=_number(env, "ENROL_CODE_HOURS", 72, 1, 720),
+            login_tries_max=_number(env, "LOGIN_TRIES_MAX", 5, 3, 20),
+            login_lock_seconds=_number(env, "LOGIN_LOCK_SECONDS", 300, 10, 86_400),
+            upload_bytes_max=_number(env, "UPLOAD_BYTES_MAX", 512 * 1024 * 1024, 1_048_576, 8 * 1024**3),
+            body_bytes_max=_number(env, "BODY_BYTES_MAX", 2 * 1024 * 1024, 524_288, 64 * 1024**2),
+            live_streams_max=_number(env, "LIVE_STREAMS_MAX", 200, 1, 10_000),
+            audit_days_min=_number(env, "AUDIT_DAYS_MIN", 183, 183, 36_500),
+            log_level=_choice(env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+        )
+        if mode != "dev" and (settings.secret_key == DEV_SECRET or len(settings.secret_key) < MIN_SECRET_CHARS):
+            raise SettingsError(f"XUNAN_SECRET_KEY must be set to at least {MIN_SECRET_CHARS} characters outside dev")
+        return settings
+
+
+def _text(env: Mapping[str, str], name: str) -> str | None:
+    path = env.get(f"XUNAN_{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except OSError as error:
+            raise SettingsError(f"XUNAN_{name}_FILE cannot be read: {error.strerror}") from None
+    return (env.get(f"XUNAN_{name}") or "").strip() or None
+
+
+def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = _text(env, name) or default
+    if value not in allowed:
+        raise SettingsError(f"XUNAN_{name} must be one of {', '.join(allowed)}")
+    return value
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = _text(env, name)
+    if text is None:
+        return default
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError(f"XUNAN_{name} must be a whole number from {low} to {high}")
+    return int(text)

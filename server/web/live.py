@@ -1,0 +1,128 @@
+"""Live hints over SSE: which scopes moved on (P-30). Only hints; a client that never connects is still correct.
+
+Owns the watcher: one thread per process that notices a moved feed counter, and wakes the streams of the process; commits of
+this very process wake it at once. A stream sends `{scope, seq}` for the caller's scopes and a comment every 20 s.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import orjson
+import structlog
+from flask import Blueprint, Response
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.accounts.calling import settings
+from server.accounts.rights import Caller
+from server.db import reading
+from server.errors import fail
+from server.ledger import hints
+from server.web.endpoint import endpoint
+from server.web.metrics import STREAMS
+
+bp = Blueprint("live", __name__, url_prefix="/api/v1")
+log = structlog.get_logger(__name__)
+POLL_SECONDS = 1.0
+HEARTBEAT_SECONDS = 20.0
+STREAM_SECONDS_MAX = 1800.0
+
+
+class Watcher:
+    """Knows the newest feed seq per scope; streams wait on its condition. Starts with the first stream."""
+
+    def __init__(self) -> None:
+        self.seq_by_scope: dict[str, int] = {}
+        self.version = 0
+        self.changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._seq = -1
+        self.streams = 0
+
+    def ensure_running(self) -> None:
+        """Start the polling thread once per process (after fork)."""
+        with self.changed:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="live-watcher", daemon=True)
+                self._thread.start()
+
+    def tell(self, seq_by_scope: dict[str, int]) -> None:
+        """Wake the streams."""
+        with self.changed:
+            self.seq_by_scope.update(seq_by_scope)
+            self.version += 1
+            self.changed.notify_all()
+
+    def poll(self) -> None:
+        """Look at the counter; when it moved, tell which scopes."""
+        with reading() as session:
+            row = session.execute(text("SELECT seq FROM sync_clock WHERE id = 1")).first()
+            seq = int(row[0]) if row is not None else 0
+            if seq == self._seq:
+                return
+            moved = session.execute(
+                text("SELECT scope, MAX(seq) FROM record WHERE seq > :seq GROUP BY scope"), {"seq": self._seq}
+            ).all()
+        first = self._seq < 0
+        self._seq = seq
+        if not first:
+            self.tell({scope: int(newest) for scope, newest in moved})
+
+    def _run(self) -> None:
+        while self.streams > 0:
+            try:
+                self.poll()
+            except (SQLAlchemyError, RuntimeError):
+                log.warning("live_poll_failed")
+            time.sleep(POLL_SECONDS)
+
+
+watcher = Watcher()
+
+
+def install() -> None:
+    """Commits of this process wake the streams without waiting for the next poll."""
+    hints.listen(watcher.tell)
+
+
+def events(scopes: frozenset[str]) -> Iterator[bytes]:
+    """The stream of one caller."""
+    STREAMS.inc()
+    started = time.monotonic()
+    try:
+        yield b": xunan live\n\n"
+        with watcher.changed:
+            version = watcher.version
+            sent = dict(watcher.seq_by_scope)
+        while time.monotonic() - started < STREAM_SECONDS_MAX:
+            with watcher.changed:
+                watcher.changed.wait_for(lambda: watcher.version != version, timeout=HEARTBEAT_SECONDS)
+                version = watcher.version
+                news = {s: q for s, q in watcher.seq_by_scope.items() if s in scopes and sent.get(s) != q}
+            if not news:
+                yield b": still here\n\n"
+            for scope, seq in sorted(news.items()):
+                sent[scope] = seq
+                yield b"event: hint\ndata: " + orjson.dumps({"scope": scope, "seq": seq}) + b"\n\n"
+    finally:
+        STREAMS.dec()
+        watcher.streams -= 1
+
+
+@endpoint(
+    bp, "GET", "/live", auth="device", returns="text/event-stream", errors=("too_many_streams",),
+    summary="Hints while online (SSE)",
+)  # fmt: skip
+def live(caller: Caller) -> Response:
+    """Open a stream."""
+    if watcher.streams >= settings().live_streams_max:
+        raise fail("too_many_streams", headers={"Retry-After": "30"})
+    watcher.streams += 1
+    watcher.ensure_running()
+    response = Response(events(frozenset(caller.scopes)), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response

@@ -1,0 +1,86 @@
+"""Renders every refusal as one RFC 9457 problem document, in one place.
+
+Owns the body shape {type, title, title_zh, status, code, detail, detail_zh, retry, request_id, …}. An unforeseen exception is
+logged with its traceback (no local variables) under the request id the user is shown, and answers `internal`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from server.db import db
+from server.errors import CATALOGUE, Problem, ProblemError
+
+log = structlog.get_logger(__name__)
+_BY_STATUS = {
+    400: "bad_request", 401: "login_required", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+    413: "too_large", 415: "bad_media_type", 416: "bad_range",
+}  # fmt: skip
+
+
+def _fill(template: str, extra: dict[str, Any]) -> str:
+    class Blank(dict[str, Any]):
+        def __missing__(self, key: str) -> str:
+            return "-"
+
+    return template.format_map(Blank(extra))
+
+
+def problem_body(problem: Problem, extra: dict[str, Any]) -> dict[str, Any]:
+    """The problem document of a catalogue entry."""
+    return {
+        "type": f"urn:xunan:problem:{problem.code}",
+        "title": problem.title,
+        "title_zh": problem.title_zh,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": _fill(problem.detail, extra),
+        "detail_zh": _fill(problem.detail_zh, extra),
+        "retry": problem.retry,
+        "request_id": g.get("request_id", ""),
+        **extra,
+    }
+
+
+def problem_response(problem: Problem, extra: dict[str, Any], headers: dict[str, str]) -> Response:
+    """The answer for a catalogue entry."""
+    body = orjson.dumps(problem_body(problem, extra), default=str)
+    response = Response(body, status=problem.status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers)
+    return response
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+
+    @app.errorhandler(ProblemError)
+    def _on_problem(error: ProblemError) -> Response:
+        db.session.rollback()
+        return problem_response(error.problem, error.extra, error.headers)
+
+    @app.errorhandler(HTTPException)
+    def _on_http(error: HTTPException) -> Response:
+        code = _BY_STATUS.get(error.code or 500, "internal" if (error.code or 500) >= 500 else "bad_request")
+        headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+        return problem_response(CATALOGUE[code], {"reason": error.name}, headers)
+
+    @app.errorhandler(OperationalError)
+    def _on_database(error: OperationalError) -> Response:
+        db.session.rollback()
+        text = str(error.orig)
+        log.error("database_unavailable", kind=type(error.orig).__name__)
+        code = "storage_full" if "full" in text.lower() else "unavailable"
+        return problem_response(CATALOGUE[code], {"reason": "database"}, {"Retry-After": "5"})
+
+    @app.errorhandler(Exception)
+    def _on_crash(_error: Exception) -> Response:
+        db.session.rollback()
+        log.exception("request_failed")
+        return problem_response(CATALOGUE["internal"], {}, {})
