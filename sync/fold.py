@@ -58,17 +58,21 @@ class Record:
 
     def to_wire(self) -> dict[str, Any]:
         """The canonical state without `seq`; see `sync/PROTOCOL.md` section 3 for every key."""
-        stamps = [stamp for live in self.reg.values() for stamp, _ in live]
-        stamps += [stamp for c in self.ctr.values() for stamp, _ in c.counts]
-        stamps += [stamp for c in self.ctr.values() for stamp, _, _ in c.deltas]
-        stamps += [stamp for live in self.sets.values() for stamp, _ in live]
-        stamps += [stamp for entries in self.log.values() for stamp, _, _ in entries]
-        stamps += [stamp for stamp, _, _ in self.life]
-        table = sorted(set(stamps))
+        stamps = {stamp for live in self.reg.values() for stamp, _ in live}
+        for counter in self.ctr.values():
+            stamps.update(stamp for stamp, _ in counter.counts)
+            stamps.update(stamp for stamp, _, _ in counter.deltas)
+        for members in self.sets.values():
+            stamps.update(stamp for stamp, _ in members)
+        for entries in self.log.values():
+            stamps.update(stamp for stamp, _, _ in entries)
+        stamps.update(stamp for stamp, _, _ in self.life)
+        table = sorted(stamps)
         index = {stamp: i for i, stamp in enumerate(table)}
         wire: dict[str, Any] = {"id": self.id, "kind": self.kind, "scope": self.scope}
         if table:
-            wire["ops"] = [[stamp, *self.meta[stamp]] for stamp in table]
+            meta = self.meta
+            wire["ops"] = [[stamp, *meta[stamp]] for stamp in table]
         implied = implied_vector(table)
         vector = {dev: n for dev, n in sorted(self.vv.items()) if implied.get(dev) != n}
         if vector:
@@ -104,9 +108,15 @@ class Record:
         record = cls(wire["id"], wire["kind"], wire["scope"])
         record.meta = {stamp: (user, at_c) for stamp, user, at_c in table}
         record.vv = implied_vector(stamps)
-        record.vv.update(wire.get("vv", ()))
-        for name, flat in wire.get("reg", {}).items():
-            record.reg[name] = [(stamps[flat[i]], flat[i + 1]) for i in range(0, len(flat), 2)]
+        vector = wire.get("vv")
+        if vector:
+            record.vv.update(vector)
+        record.reg = {
+            name: [(stamps[flat[0]], flat[1])]
+            if len(flat) == 2
+            else [(stamps[flat[i]], flat[i + 1]) for i in range(0, len(flat), 2)]
+            for name, flat in wire.get("reg", {}).items()
+        }
         for name, parts in wire.get("ctr", {}).items():
             counts, deltas = parts.get("c", ()), parts.get("d", ())
             record.ctr[name] = Counter(
@@ -129,7 +139,8 @@ def implied_vector(stamps: Iterable[str]) -> dict[str, int]:
     """The highest n per incarnation among stamps."""
     vector: dict[str, int] = {}
     for stamp in stamps:
-        dev, n, _ = split_stamp(stamp)
+        dev, number, _ = stamp.split(":")
+        n = int(number)
         if n > vector.get(dev, 0):
             vector[dev] = n
     return vector
