@@ -1,12 +1,403 @@
 /**
  * The engine as screens meet it: one object that keeps records, saves work, and sees to its delivery.
- * Owns opening and the exported types. Must not paint anything.
+ * Owns the wiring of drawer, courier, file queue, session and keys, and the topics screens follow.
+ * Must not paint anything, and applying a remote change never makes an op.
+ * Invariants: one courier per origin (Web Lock); "saved" only after the strict commit; locking forgets keys at once.
  */
-import type { Engine } from "./engine_types";
+
+import { Accounts } from "./accounts";
+import { Courier } from "./courier/courier";
+import { type Leader, type Note, take_lead } from "./courier/leader";
+import { Transport } from "./courier/transport";
+import { Emitter } from "./emitter";
+import { read_conflicts, read_queue, read_status } from "./engine_read";
+import type {
+  AttachmentInfo,
+  Conflict,
+  Draft,
+  Drafts,
+  Engine,
+  EnrolAnswer,
+  Queue,
+  Rec,
+  Saved,
+  SessionUser,
+  Status,
+} from "./engine_types";
+import { Files } from "./files/files";
 import type { Ports } from "./ports";
+import { DraftStore } from "./store/draft_store";
+import { Drawer } from "./store/drawer";
+import { Keyring } from "./store/keys";
+import { type Databases, open_databases } from "./store/open";
+import { make_outbox } from "./store/outbox";
+import { make_view } from "./store/pulled";
+import { SessionStore } from "./store/session_store";
 
 export type * from "./engine_types";
 
-export async function open_engine(_ports: Ports): Promise<Engine> {
-  throw new Error("not wired yet");
+const STORAGE_LOOK_MS = 60_000;
+
+/** Open the device's databases and start the engine. Resolves when records can be read. */
+export async function open_engine(ports: Ports): Promise<Engine> {
+  const dbs = open_databases(ports.db_prefix);
+  const keys = await Keyring.open(dbs, {
+    subtle: ports.subtle,
+    random: ports.random,
+    now: ports.now,
+    ...(ports.pin_rounds === undefined ? {} : { rounds: ports.pin_rounds }),
+  });
+  const engine = new RunningEngine(ports, dbs, keys);
+  await engine.start();
+  return engine;
+}
+
+class RunningEngine implements Engine {
+  readonly drafts: Drafts;
+  readonly #ports: Ports;
+  readonly #dbs: Databases;
+  readonly #keys: Keyring;
+  readonly #emitter = new Emitter();
+  readonly #drawer: Drawer;
+  readonly #session: SessionStore;
+  readonly #transport: Transport;
+  readonly #courier: Courier;
+  readonly #accounts: Accounts;
+  readonly #files: Files;
+  readonly #draft_store: DraftStore;
+  #leader: Leader | null = null;
+  #offs: (() => void)[] = [];
+  #close_live: () => void = () => undefined;
+  #persisted = false;
+  #storage: Status["storage"] = { used_bytes: 0, quota_bytes: null };
+  #conflicts: Conflict[] | null = null;
+  #followed_status: Status | null = null;
+
+  constructor(ports: Ports, dbs: Databases, keys: Keyring) {
+    this.#ports = ports;
+    this.#dbs = dbs;
+    this.#keys = keys;
+    this.#drawer = new Drawer(ports, dbs, keys, {
+      records: (ids) => this.#records_changed(ids),
+      queue: () => this.#emitter.emit("queue"),
+    });
+    this.#session = new SessionStore(dbs, keys);
+    this.#draft_store = new DraftStore(dbs, keys, ports.now, ports.set_timer);
+    this.drafts = this.#draft_store;
+    const base = () => this.#session.stored.base || ports.base;
+    const token = () => this.#session.stored.device_token ?? this.#session.token();
+    const { now, jitter, set_timer } = ports;
+    this.#transport = new Transport({ fetch: ports.fetch, base, token, set_timer });
+    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token }, (rec) => {
+      this.#drawer.model.touch([rec]);
+      this.#records_changed([rec]);
+      this.#emitter.emit("queue");
+      this.#leader?.tell({ t: "uploads" });
+    });
+    this.#courier = new Courier({
+      transport: this.#transport,
+      outbox: make_outbox(this.#drawer),
+      view: make_view(this.#drawer),
+      now,
+      jitter,
+      set_timer,
+      has_token: () => token() !== null,
+      status_header: () => this.#status_header(),
+      schema: ports.schema,
+      scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
+      changed: () => this.#courier_changed(),
+      incident: (code, detail) => this.#incident(code, detail),
+    });
+    this.#accounts = new Accounts(ports, this.#transport, this.#session, keys, dbs);
+  }
+
+  async start(): Promise<void> {
+    await this.#session.load();
+    this.#drawer.lost = this.#session.stored.lost;
+    this.#courier.state.skew_s = this.#session.stored.skew_s;
+    await this.#drawer.load();
+    if (this.#drawer.lost !== this.#session.stored.lost) {
+      await this.#session.save({ lost: this.#drawer.lost });
+      this.#incident("evicted", { lost: this.#drawer.lost });
+    }
+    this.#persisted = (await this.#ports.storage?.persisted().catch(() => false)) ?? false;
+    this.#offs.push(this.#ports.on_wake(() => void this.sync_now()));
+    this.#leader = take_lead(
+      this.#ports,
+      () => this.#lead(),
+      (note) => this.#follow(note),
+    );
+    this.#look_at_storage();
+  }
+
+  get session() {
+    return this.#session.face;
+  }
+
+  async enrol(input: { code: string; base?: string; name?: string }): Promise<EnrolAnswer> {
+    const answer = await this.#accounts.enrol(input);
+    this.#persisted = (await this.#ports.storage?.persist().catch(() => false)) ?? false;
+    this.#session_changed();
+    return answer;
+  }
+
+  async login(input: { username: string; password: string; desk?: boolean }): Promise<SessionUser> {
+    const { user, complete } = await this.#accounts.login(input);
+    // Sealed data that no key at hand can open is pulled again; unsent sealed ops stay until their author unlocks.
+    if (!complete) await this.#drawer.forget_view();
+    await this.#drawer.reload();
+    this.#session_changed();
+    return user;
+  }
+
+  async set_pin(pin: string): Promise<void> {
+    await this.#accounts.set_pin(pin);
+    this.#session_changed();
+  }
+
+  async unlock(user_id: string, pin: string): Promise<void> {
+    try {
+      await this.#accounts.unlock(user_id, pin);
+      await this.#drawer.reload();
+    } finally {
+      this.#session_changed();
+    }
+  }
+
+  lock(): void {
+    void this.#draft_store.flush().finally(() => {
+      if (this.#session.open_user === null) this.#keys.lock();
+    });
+    this.#session.close_user();
+    this.#drawer.lock();
+    this.#session_changed();
+  }
+
+  async logout(): Promise<void> {
+    await this.#draft_store.flush();
+    await this.#accounts.logout();
+    this.#drawer.lock();
+    this.#keys.lock();
+    this.#session_changed();
+  }
+
+  records(kind: string): Rec[] {
+    return this.#drawer.model.records(kind);
+  }
+
+  record(id: string): Rec | undefined {
+    return this.#drawer.model.rec(id);
+  }
+
+  on(topic: Parameters<Engine["on"]>[0], cb: () => void): () => void {
+    return this.#emitter.on(topic, cb);
+  }
+
+  async write(drafts: Draft[]): Promise<Saved> {
+    const open = this.#session.open_user;
+    if (open === null) throw new Error("locked");
+    const saved = await this.#drawer.write(drafts, {
+      user: open.user.id,
+      grant: open.user.grant_id,
+      skew: this.#courier.state.skew_s,
+      default_scope: (kind) => this.#accounts.default_scope(kind),
+    });
+    this.#leader?.tell({ t: "ops" });
+    void this.sync_now();
+    return saved;
+  }
+
+  async attach(owner_kind: string, owner_id: string, blob: Blob, info: AttachmentInfo): Promise<string> {
+    const draft = await this.#files.attach(owner_kind, owner_id, blob, info, this.#session.open_user?.user.id ?? "");
+    const saved = await this.write([draft]);
+    void this.#wake_files();
+    return saved.recs[0]!;
+  }
+
+  async keep_file(blob: Blob, info: { role: string; mime: string; owner: string; owner_kind: string; name?: string }) {
+    const kept = await this.#files.keep(blob, null, info);
+    void this.#wake_files();
+    return kept;
+  }
+
+  file(sha256: string, variant?: "thumb" | "preview"): Promise<Blob | null> {
+    return this.#files.read(sha256, variant);
+  }
+
+  queue(): Queue {
+    return read_queue(this.#drawer);
+  }
+
+  retry(id?: string): void {
+    void this.#files.queue.retry(id);
+    void this.sync_now();
+  }
+
+  async sync_now(): Promise<void> {
+    if (this.#leader?.leading !== true) {
+      this.#leader?.tell({ t: "wake" });
+      return;
+    }
+    await this.#courier.wake();
+    if (this.#courier.state.online) await this.#wake_files();
+  }
+
+  rescue_export(): Promise<Blob> {
+    return this.#files.rescue(this.#session.stored.device?.id ?? null, (bytes) => this.#accounts.sign(bytes));
+  }
+
+  status(): Status {
+    if (this.#leader?.leading === false && this.#followed_status !== null) {
+      return { ...this.#followed_status, pending_ops: this.#drawer.pending() };
+    }
+    return read_status(this.#drawer, this.#courier.state, {
+      persisted: this.#persisted,
+      storage: this.#storage,
+      conflicts: this.conflicts().length,
+    });
+  }
+
+  conflicts(): Conflict[] {
+    this.#conflicts ??= read_conflicts(this.#drawer);
+    return this.#conflicts;
+  }
+
+  async api(path: string, init?: RequestInit): Promise<Response> {
+    const full = path.startsWith("/") ? path : `/api/v1/${path}`;
+    return this.#transport.send(full, init, this.#session.token());
+  }
+
+  async next_code(): Promise<string> {
+    const codes = this.#session.stored.codes + 1;
+    await this.#session.save({ codes });
+    return `${this.#session.stored.device?.letter ?? "X"}-${String(codes).padStart(4, "0")}`;
+  }
+
+  new_id(): string {
+    return this.#drawer.new_id();
+  }
+
+  now(): number {
+    return this.#ports.now();
+  }
+
+  async close(): Promise<void> {
+    for (const off of this.#offs) off();
+    this.#close_live();
+    this.#courier.close();
+    this.#files.queue.close();
+    this.#leader?.close();
+    await this.#draft_store.flush().catch(() => undefined); // nothing more can be done for a draft at this point
+    await this.#drawer.serial(async () => undefined);
+    this.#dbs.close();
+  }
+
+  #lead(): void {
+    this.#open_live();
+    void this.sync_now();
+  }
+
+  #follow(note: Note): void {
+    switch (note.t) {
+      case "wake":
+        if (this.#leader?.leading === true) void this.sync_now();
+        break;
+      case "ops":
+        void this.#drawer.catch_up().then(() => {
+          if (this.#leader?.leading === true) void this.sync_now();
+        });
+        break;
+      case "page":
+        void this.#drawer.reload();
+        break;
+      case "uploads":
+        void this.#drawer.reload_uploads();
+        break;
+      case "session":
+        void this.#session.load().then(() => this.#emitter.emit("session"));
+        break;
+      case "status":
+        this.#followed_status = note.status as Status;
+        this.#emitter.emit("sync");
+        break;
+    }
+  }
+
+  #records_changed(ids: readonly string[]): void {
+    this.#conflicts = null;
+    const { model } = this.#drawer;
+    const kinds =
+      ids.length === 0
+        ? model.kinds_present()
+        : ids.flatMap((id) => [model.kind_of(id), model.kind_of(model.owner_of(id) ?? "")]);
+    for (const kind of new Set(kinds)) if (kind !== undefined) this.#emitter.emit(`records:${kind}`);
+    this.#emitter.emit("records");
+  }
+
+  #courier_changed(): void {
+    const { state } = this.#courier;
+    if (this.#session.needs_login !== state.needs_login) {
+      this.#session.needs_login = state.needs_login;
+      this.#session.refresh();
+      this.#emitter.emit("session");
+    }
+    if (state.skew_s !== this.#session.stored.skew_s && !state.busy) void this.#session.save({ skew_s: state.skew_s });
+    this.#emitter.emit("sync");
+    if (this.#leader?.leading === true && !state.busy) {
+      this.#leader.tell({ t: "page" });
+      this.#leader.tell({ t: "status", status: this.status() });
+    }
+  }
+
+  #session_changed(): void {
+    this.#session.refresh();
+    this.#emitter.emit("session");
+    this.#leader?.tell({ t: "session" });
+    this.#open_live();
+    void this.sync_now();
+  }
+
+  #open_live(): void {
+    this.#close_live();
+    const token = this.#session.stored.device_token ?? this.#session.token();
+    if (token === null || this.#leader?.leading !== true) return;
+    const base = this.#session.stored.base || this.#ports.base;
+    this.#close_live = this.#ports.open_live(
+      `${base}/api/v1/live?token=${encodeURIComponent(token)}`,
+      () => void this.sync_now(),
+    );
+  }
+
+  async #wake_files(): Promise<void> {
+    if (this.#leader?.leading === true) await this.#files.queue.wake();
+    else this.#leader?.tell({ t: "uploads" });
+  }
+
+  #status_header(): Record<string, unknown> {
+    const waiting = [...this.#drawer.uploads.values()].filter((row) => row.state !== "delivered");
+    const oldest = this.#drawer.own.all().find((one) => this.#drawer.is_pending(one));
+    return {
+      pending: this.#drawer.pending(),
+      oldest: oldest === undefined ? null : this.#ports.iso(oldest.row.at_ms),
+      files: waiting.length,
+      bytes: waiting.reduce((sum, row) => sum + Math.max(0, row.size - row.sent), 0),
+      lost: this.#drawer.lost,
+      persisted: this.#persisted,
+      battery: this.#ports.battery(),
+    };
+  }
+
+  #incident(code: string, detail: Record<string, unknown>): void {
+    this.#ports.note_incident(code, detail);
+    this.#emitter.emit("incident");
+  }
+
+  #look_at_storage(): void {
+    const look = async () => {
+      const found = await this.#ports.storage?.estimate().catch(() => null);
+      if (found) this.#storage = { used_bytes: found.usage ?? 0, quota_bytes: found.quota ?? null };
+      this.#offs.push(this.#ports.set_timer(STORAGE_LOOK_MS, () => void look()));
+    };
+    void look();
+  }
 }

@@ -4,7 +4,7 @@
  * Invariant: names are wire names where the wire has them.
  */
 import type { CounterState } from "./core/merge_kinds";
-import type { Fop, WireState } from "./core/op";
+import type { WireState } from "./core/op";
 
 export type { CounterState } from "./core/merge_kinds";
 export type { Fop, WireState } from "./core/op";

@@ -44,6 +44,10 @@ export interface Ports {
   app: string;
   schema: number;
   db_prefix: string;
+  /** Something worth a line in the device's own log: fork, purge, digest mismatch, eviction. */
+  note_incident(code: string, detail: Record<string, unknown>): void;
+  /** PBKDF2 rounds; only tests lower it. */
+  pin_rounds?: number;
 }
 
 export interface UploadJob {

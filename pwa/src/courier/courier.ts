@@ -31,7 +31,8 @@ export interface View extends SnapshotSink {
   drop_cursor(): Promise<void>;
   purge(scopes: readonly string[]): Promise<number>;
   digests(): Readonly<Record<string, ScopeDigest>>;
-  held_scopes(): readonly string[];
+  /** Scopes still held here that the server no longer grants. */
+  revoked_scopes(): readonly string[];
 }
 
 export interface CourierState {
@@ -82,7 +83,8 @@ export class Courier {
   #cancel_timer: () => void = () => undefined;
   #progress_ms: number;
   #refetched = new Map<string, number>();
-  #revoked = new Set<string>();
+  /** Set when the server has no snapshots to give: then the first pull starts from nothing. */
+  #without_snapshots = false;
 
   constructor(deps: CourierDeps) {
     this.#deps = deps;
@@ -139,20 +141,20 @@ export class Courier {
   async #round(): Promise<void> {
     for (;;) {
       if (this.#closed) return;
-      const pushing_first = this.#deps.view.cursor() === null;
+      const pushing_first = this.#deps.view.cursor() === null && !this.#without_snapshots;
       const more = await this.#exchange(pushing_first);
       if (more) continue;
-      if (this.#deps.view.cursor() === null) {
-        await this.#load_snapshots(null);
+      if (pushing_first) {
+        await this.#first_load();
         continue;
       }
       break;
     }
-    if (this.#revoked.size > 0) {
-      const scopes = [...this.#revoked];
-      this.#revoked.clear();
+    const self = this.#deps.outbox.self();
+    const scopes = this.#deps.view.revoked_scopes();
+    if (scopes.length > 0 && self !== null && self.n === self.acked) {
       const removed = await this.#deps.view.purge(scopes);
-      this.#deps.incident("scope_purged", { scopes, removed });
+      if (removed > 0) this.#deps.incident("scope_purged", { scopes, removed });
     }
   }
 
@@ -188,7 +190,8 @@ export class Courier {
       throw error;
     }
     this.#contact(asked_ms, answer.now_ms);
-    if (answer.fork === true) {
+    // The server knows more ops of this incarnation than we do: this database came back from a backup.
+    if (answer.fork === true || answer.acked > (outbox.self()?.n ?? 0)) {
       this.#deps.incident("fork", { dev: self.dev });
       await outbox.fork();
       return true;
@@ -201,8 +204,6 @@ export class Courier {
     await outbox.settle(self.dev, answer);
     if (answer.acked > self.acked) this.#progress_ms = this.#deps.now();
     if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
-    for (const scope of answer.scopes?.revoked ?? []) this.#revoked.add(scope);
-    for (const scope of answer.scopes?.granted ?? []) this.#revoked.delete(scope);
     const left = (outbox.self()?.n ?? 0) > answer.acked && batch.length < lines.length;
     if (push_only) return left || batch.length > 0;
     await view.apply_page(answer, this.#deps.now());
@@ -223,6 +224,15 @@ export class Courier {
       return true;
     }
     return false;
+  }
+
+  async #first_load(): Promise<void> {
+    try {
+      await this.#load_snapshots(null);
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 404) throw error;
+      this.#without_snapshots = true;
+    }
   }
 
   async #load_snapshots(only: readonly string[] | null): Promise<void> {

@@ -8,9 +8,7 @@ import type { Ports } from "../ports";
 export type Note =
   | { t: "wake" }
   | { t: "ops" }
-  | { t: "page"; ids: string[] }
-  | { t: "reload" }
-  | { t: "settled" }
+  | { t: "page" }
   | { t: "uploads" }
   | { t: "session" }
   | { t: "status"; status: unknown };

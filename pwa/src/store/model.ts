@@ -47,10 +47,61 @@ export class Model {
   #own = new Map<string, Op[]>();
   #lists = new Map<string, Rec[]>();
   #attachments: Map<string, string[]> | null = null;
+  #gone = new Set<string>();
+  /** False while loading: nothing has been shown yet, so owners of attachments need no refresh. */
+  live = false;
+  #decorate: (rec: Rec) => void;
   digests: Record<string, ScopeDigest> = {};
 
-  constructor(kinds: Kinds) {
+  constructor(kinds: Kinds, decorate: (rec: Rec) => void = () => undefined) {
     this.#kinds = kinds;
+    this.#decorate = decorate;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#by_kind.clear();
+    this.#own.clear();
+    this.#lists.clear();
+    this.#gone.clear();
+    this.#attachments = null;
+    this.live = false;
+    this.digests = {};
+  }
+
+  /** Records that left our scopes: own ops alone do not make them visible again. */
+  mark_gone(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#gone.add(id);
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) this.#touch(entry);
+    }
+  }
+
+  /** Show again with fresh delivery marks. */
+  touch(ids: readonly string[]): void {
+    for (const id of ids) {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) this.#touch(entry);
+    }
+    this.#refresh_owners(ids);
+  }
+
+  /** Owner of an attachment, undefined for other kinds. */
+  owner_of(id: string): string | undefined {
+    if (this.#entries.get(id)?.kind !== "attachment") return undefined;
+    const owner = this.rec(id)?.v.owner as unknown;
+    return typeof owner === "string" ? owner : undefined;
+  }
+
+  /** A record shows the state of its photos: a changed attachment changes its owner's marks. */
+  #refresh_owners(ids: readonly string[]): void {
+    if (!this.live) return;
+    for (const id of ids) {
+      const owner = this.owner_of(id);
+      const entry = owner === undefined ? undefined : this.#entries.get(owner);
+      if (entry !== undefined) this.#touch(entry);
+    }
   }
 
   /** Digests as they will be after these changes; commit them with the page, then call `apply`. */
@@ -74,16 +125,24 @@ export class Model {
     for (const { id, base } of changes) {
       const entry = this.#entry(id, base?.kind ?? "");
       entry.base = base;
-      if (base !== null) this.#set_kind(entry, base.kind);
+      if (base !== null) {
+        this.#set_kind(entry, base.kind);
+        this.#gone.delete(id);
+      }
       this.#touch(entry);
       if (base === null && !this.#own.has(id)) this.#drop(entry);
     }
     if (digests !== undefined) this.digests = digests;
+    this.#refresh_owners(changes.map((change) => change.id));
     return changes.map((change) => change.id);
   }
 
   base_seq(id: string): number {
     return this.#entries.get(id)?.base?.seq ?? -1;
+  }
+
+  base_scope(id: string): string | undefined {
+    return this.#entries.get(id)?.base?.scope;
   }
 
   ids_of_scope(scope: string): string[] {
@@ -102,6 +161,7 @@ export class Model {
       if (entry.kind === "") this.#set_kind(entry, op.kind);
       this.#touch(entry);
     }
+    this.#refresh_owners(ops.map((op) => op.rec));
   }
 
   /** Start the overlay anew, after renumbering or unlocking. */
@@ -136,20 +196,26 @@ export class Model {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     if (entry.record !== undefined) return entry.record;
-    const wire = entry.base?.wire ?? null;
-    if (wire === null && entry.base !== null) return undefined;
-    const own = this.#own.get(id);
-    if (wire === null && own === undefined) return undefined;
-    const record = wire === null ? new_record(id, entry.kind) : from_wire(wire);
-    if (own !== undefined) {
-      const covered = new Map<string, number>();
-      for (const op of own) {
-        const known = covered.get(op.dev) ?? known_n(record, op.dev);
-        covered.set(op.dev, known);
-        if (op.n > known) fold_op(record, op, local_at_c(op));
-      }
-    }
+    const record = this.fold_afresh(id);
     entry.record = record;
+    return record;
+  }
+
+  /** A copy the caller may change. */
+  fold_afresh(id: string): FoldRecord | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const wire = entry.base?.wire ?? null;
+    if (wire === null && (entry.base !== null || this.#gone.has(id))) return undefined;
+    const own = this.#own.get(id) ?? [];
+    if (wire === null && own.length === 0) return undefined;
+    const record = wire === null ? new_record(id, entry.kind) : from_wire(wire);
+    const covered = new Map<string, number>();
+    for (const op of own) {
+      const known = covered.get(op.dev) ?? known_n(record, op.dev);
+      covered.set(op.dev, known);
+      if (op.n > known) fold_op(record, op, local_at_c(op));
+    }
     return record;
   }
 
@@ -159,6 +225,7 @@ export class Model {
     if (entry.rec === undefined) {
       const record = this.folded(id);
       entry.rec = record === undefined || !is_visible(record) ? null : show(record, this.#kinds[record.kind]);
+      if (entry.rec !== null) this.#decorate(entry.rec);
     }
     return entry.rec ?? undefined;
   }

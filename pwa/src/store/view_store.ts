@@ -68,22 +68,40 @@ export class ViewStore {
     });
   }
 
-  /** A complete snapshot replaces everything held of its scope. */
-  async put_snapshot(scope: string, packs: readonly PackRow[], meta: ViewMeta): Promise<void> {
+  /**
+   * A complete snapshot replaces everything held of its scope. Rows of the scope become tombstones (an older copy in
+   * another scope's pack must not come back); rows of the ids in `replaced` go, because the pack is what counts now.
+   */
+  async put_snapshot(
+    scope: string,
+    packs: readonly PackRow[],
+    replaced: readonly string[],
+    meta: ViewMeta,
+  ): Promise<void> {
     await this.#dbs.view.use(async (db) => {
       const tx = db.transaction(["packs", "rows", "meta"], "readwrite", { durability: "strict" });
+      const rows = tx.objectStore("rows");
       await tx.objectStore("packs").delete(IDBKeyRange.bound([scope, 0], [scope, Infinity]));
-      for (const key of await tx.objectStore("rows").index("scope").getAllKeys(scope)) {
-        await tx.objectStore("rows").delete(key);
+      for (const row of await rows.index("scope").getAll(scope)) {
+        await rows.put({ ...row, scope: "", gone: true, text: null, sealed: null });
       }
+      for (const id of replaced) await rows.delete(id);
       for (const pack of packs) await tx.objectStore("packs").put(pack);
       await tx.objectStore("meta").put(meta, META);
       await tx.done;
     });
   }
 
-  async purge_scope(scope: string, meta: ViewMeta): Promise<void> {
-    await this.put_snapshot(scope, [], meta);
+  async clear(): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows", "meta"], "readwrite", { durability: "strict" });
+      await Promise.all([
+        tx.objectStore("packs").clear(),
+        tx.objectStore("rows").clear(),
+        tx.objectStore("meta").clear(),
+        tx.done,
+      ]);
+    });
   }
 
   async put_meta(meta: ViewMeta): Promise<void> {

@@ -1,0 +1,150 @@
+/**
+ * Enrolment, login, PIN: who may open this device.
+ * Owns the conversation with /enrol, /login, /logout and the device's signing key. Must not touch records.
+ * Invariant: a grant token is stored only sealed; the server's device secret is never stored (store/keys.ts).
+ */
+import type { Kind } from "./core/fields";
+import type { Transport } from "./courier/transport";
+import type { EnrolAnswer, SessionUser } from "./engine_types";
+import type { Ports } from "./ports";
+import type { Keyring } from "./store/keys";
+import type { Databases } from "./store/open";
+import type { SessionStore, StoredUser } from "./store/session_store";
+
+interface LoginAnswer {
+  grant_id: string;
+  grant_token: string;
+  user: { id: string; name: string; roles: string[]; stations: { code: string; name: string; role: string }[] };
+  scopes: string[];
+  device_secret: string;
+  device_id?: string;
+  device_token?: string;
+  letter?: string;
+  town?: { name: string };
+}
+
+const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
+
+const base64 = (bytes: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(bytes)));
+
+export class Accounts {
+  #ports: Ports;
+  #transport: Transport;
+  #session: SessionStore;
+  #keys: Keyring;
+  #dbs: Databases;
+
+  constructor(ports: Ports, transport: Transport, session: SessionStore, keys: Keyring, dbs: Databases) {
+    this.#ports = ports;
+    this.#transport = transport;
+    this.#session = session;
+    this.#keys = keys;
+    this.#dbs = dbs;
+  }
+
+  async enrol(input: { code: string; base?: string; name?: string }): Promise<EnrolAnswer> {
+    const public_key = await this.#signing_public_key();
+    const base = (input.base ?? "").replace(/\/+$/, "");
+    if (base !== "") await this.#session.save({ base });
+    const answer = await this.#transport.post_json<EnrolAnswer & { device_token: string }>(
+      "/api/v1/enrol",
+      { code: input.code.trim(), name: input.name ?? "", public_key, app: this.#ports.app },
+      null,
+    );
+    const { device_id, letter, town, station_code } = answer;
+    await this.#session.save({
+      device: { id: device_id, letter, kind: "handheld" },
+      device_token: answer.device_token,
+      town,
+      station_code: station_code ?? null,
+    });
+    return { device_id, letter, town, station_code };
+  }
+
+  /** `complete` is false when older sealed data on this device cannot be opened with the key now in use. */
+  async login(input: {
+    username: string;
+    password: string;
+    desk?: boolean;
+  }): Promise<{ user: SessionUser; complete: boolean }> {
+    const token = this.#session.stored.device_token;
+    const body = { username: input.username.trim(), password: input.password };
+    const answer = await this.#transport.post_json<LoginAnswer>(
+      "/api/v1/login",
+      token === null ? { ...body, desk: true } : body,
+      token,
+    );
+    const complete = await this.#keys.open_with_login(answer.device_secret);
+    const user: StoredUser = {
+      ...answer.user,
+      scopes: answer.scopes,
+      grant_id: answer.grant_id,
+      grant_token: await this.#keys.seal(answer.grant_token),
+    };
+    const { stored } = this.#session;
+    await this.#session.save({
+      users: { ...stored.users, [user.id]: user },
+      ...(answer.device_token === undefined
+        ? {}
+        : {
+            device_token: answer.device_token,
+            device: { id: answer.device_id ?? "", letter: answer.letter ?? "D", kind: "desk" as const },
+            town: answer.town ?? stored.town,
+          }),
+    });
+    this.#session.needs_login = false;
+    await this.#session.open_for(user.id);
+    return { user: this.#session.face.user!, complete };
+  }
+
+  async set_pin(pin: string): Promise<void> {
+    const open = this.#session.open_user;
+    if (open === null) throw new Error("locked");
+    await this.#keys.set_pin(open.user.id, pin);
+    this.#session.refresh();
+  }
+
+  async unlock(user_id: string, pin: string): Promise<void> {
+    try {
+      await this.#keys.unlock(user_id, pin);
+      await this.#session.open_for(user_id);
+    } finally {
+      this.#session.face.pin_wait_until_ms = this.#keys.pin_wait_until(user_id);
+    }
+  }
+
+  /** Ends the grant if the server can be reached; the user leaves this device in any case. */
+  async logout(): Promise<void> {
+    const open = this.#session.open_user;
+    if (open === null) return;
+    await this.#transport.post_json("/api/v1/logout", {}, open.token).catch(() => undefined); // offline: the grant expires by itself
+    const { [open.user.id]: _left, ...users } = this.#session.stored.users;
+    await this.#keys.drop_pin(open.user.id);
+    this.#session.open_user = null;
+    await this.#session.save({ users });
+  }
+
+  /** Where a new record of a kind belongs when the form does not say. */
+  default_scope(kind: Kind | undefined): string {
+    if (kind?.scope === "town") return "town";
+    const station = this.#session.face.station;
+    return station === null ? "" : `station:${station.code}`;
+  }
+
+  async sign(bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+    const pair = (await this.#dbs.keys.use((db) => db.get("kv", "signing"))) as CryptoKeyPair | undefined;
+    if (pair === undefined) return null;
+    return base64(await this.#ports.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, pair.privateKey, bytes));
+  }
+
+  async #signing_public_key(): Promise<string> {
+    let pair = (await this.#dbs.keys.use((db) => db.get("kv", "signing"))) as CryptoKeyPair | undefined;
+    if (pair === undefined) {
+      const { privateKey, publicKey } = await this.#ports.subtle.generateKey(SIGN, false, ["sign", "verify"]);
+      const fresh = { privateKey, publicKey };
+      await this.#dbs.keys.use((db) => db.put("kv", fresh, "signing"));
+      pair = fresh;
+    }
+    return base64(await this.#ports.subtle.exportKey("spki", pair.publicKey));
+  }
+}

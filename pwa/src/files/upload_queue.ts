@@ -1,0 +1,206 @@
+/**
+ * The file queue: photos and tracks leave after the data, never before it and never in its way (P-50).
+ * Owns order (smallest first), tries, budgets, the confirmation by the server. Must not touch ops.
+ * Invariants: "delivered" only after the server's own status says complete; a dead file is reported, not retried for
+ * ever; a failure of one file never stops the others (property 20).
+ */
+
+import type { Transport } from "../courier/transport";
+import { HttpError } from "../courier/wire";
+import type { UploadPort } from "../ports";
+import type { BlobStore } from "../store/blob_store";
+import type { UploadRow } from "../store/open";
+
+export const TRIES_MAX = 12;
+export const FILE_BACKOFF_MS_MIN = 5_000;
+export const FILE_BACKOFF_MS_MAX = 900_000;
+const STATUS_BATCH_MAX = 100;
+
+/** A refusal that no retry will change, for example an unsupported type. */
+export class UploadError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "UploadError";
+    this.status = status;
+  }
+}
+
+export interface UploadDeps {
+  blobs: BlobStore;
+  rows: Map<string, UploadRow>;
+  transport: Transport;
+  upload: UploadPort;
+  base(): string;
+  token(): string | null;
+  now(): number;
+  jitter(): number;
+  set_timer(ms: number, cb: () => void): () => void;
+  changed(row: UploadRow): void;
+}
+
+/** What to send next: due, smallest first, then oldest. */
+export function plan_next(rows: Iterable<UploadRow>, now_ms: number): UploadRow | null {
+  let best: UploadRow | null = null;
+  for (const row of rows) {
+    if (row.state !== "pending" && row.state !== "sending" && row.state !== "held") continue;
+    if (row.next_try !== null && row.next_try > now_ms) continue;
+    if (best === null || row.size < best.size || (row.size === best.size && row.created_ms < best.created_ms))
+      best = row;
+  }
+  return best;
+}
+
+export function plan_file_wait_ms(tries: number, jitter: number): number {
+  const full = Math.min(FILE_BACKOFF_MS_MAX, FILE_BACKOFF_MS_MIN * 2 ** Math.min(tries, 12));
+  return Math.round(full / 2 + (full / 2) * jitter);
+}
+
+export class UploadQueue {
+  #deps: UploadDeps;
+  #running: Promise<void> | null = null;
+  #stop = new AbortController();
+  #cancel_timer: () => void = () => undefined;
+
+  constructor(deps: UploadDeps) {
+    this.#deps = deps;
+  }
+
+  wake(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** Try again now: one file, or all that wait or were given up. */
+  async retry(sha256?: string): Promise<void> {
+    for (const row of this.#deps.rows.values()) {
+      if (sha256 !== undefined && row.sha256 !== sha256) continue;
+      if (row.state === "delivered" || row.state === "sent" || row.state === "lost") continue;
+      await this.#put({ ...row, state: "pending", tries: 0, next_try: null, why: null });
+    }
+    await this.wake();
+  }
+
+  close(): void {
+    this.#stop.abort();
+    this.#cancel_timer();
+  }
+
+  async #run(): Promise<void> {
+    this.#cancel_timer();
+    while (!this.#stop.signal.aborted) {
+      if (this.#deps.token() === null) return;
+      const row = plan_next(this.#deps.rows.values(), this.#deps.now());
+      if (row === null) break;
+      const reached = await this.#send(row);
+      if (!reached) break; // no server: the next wake decides
+    }
+    await this.#confirm();
+    const next = [...this.#deps.rows.values()].reduce(
+      (least, row) => (row.next_try !== null && row.next_try < least ? row.next_try : least),
+      Number.POSITIVE_INFINITY,
+    );
+    if (Number.isFinite(next) && !this.#stop.signal.aborted) {
+      this.#cancel_timer = this.#deps.set_timer(Math.max(1_000, next - this.#deps.now()), () => void this.wake());
+    }
+  }
+
+  /** Gives false when the server could not be reached at all. */
+  async #send(row: UploadRow): Promise<boolean> {
+    const held = await this.#deps.blobs.blob(row.sha256);
+    if (held === undefined) {
+      await this.#put({ ...row, state: "lost", why: "local_copy_missing", next_try: null });
+      return true;
+    }
+    let current: UploadRow = { ...row, state: "sending", why: null };
+    await this.#put(current);
+    try {
+      await this.#deps.upload(
+        {
+          url: `${this.#deps.base()}/api/v1/files`,
+          upload_url: row.url,
+          blob: held.blob,
+          sha256: row.sha256,
+          mime: row.mime,
+          role: row.role,
+          token: this.#deps.token() ?? "",
+          on_url: (url) => {
+            current = { ...current, url };
+            void this.#put(current);
+          },
+          on_progress: (sent) => {
+            current = { ...current, sent };
+            this.#deps.rows.set(current.sha256, current);
+            this.#deps.changed(current);
+          },
+        },
+        this.#stop.signal,
+      );
+      await this.#put({ ...current, state: "sent", sent: row.size, tries: 0, next_try: null });
+      return true;
+    } catch (error) {
+      await this.#failed(current, error);
+      return error instanceof UploadError;
+    }
+  }
+
+  async #failed(row: UploadRow, error: unknown): Promise<void> {
+    const status = error instanceof UploadError ? error.status : 0;
+    const refused = [400, 403, 411, 413, 415, 422].includes(status);
+    // Silence costs no try: an offline week must not use up the budget of a photo.
+    const tries = status === 0 || status === 401 ? row.tries : row.tries + 1;
+    const dead = refused || tries >= TRIES_MAX;
+    const wait = plan_file_wait_ms(row.tries, this.#deps.jitter());
+    const url = status === 404 || status === 410 ? null : row.url;
+    const why = status === 0 ? "no_answer" : `http_${status}`;
+    await this.#put({
+      ...row,
+      url,
+      state: dead ? "dead" : "held",
+      tries,
+      why,
+      next_try: dead ? null : this.#deps.now() + wait,
+    });
+  }
+
+  /** Ask the server what it really has; only that makes a file "delivered". */
+  async #confirm(): Promise<void> {
+    const waiting = [...this.#deps.rows.values()].filter((row) => row.state === "sent").slice(0, STATUS_BATCH_MAX);
+    if (waiting.length === 0) return;
+    try {
+      const answer = await this.#deps.transport.post_json<{ have: { sha256: string; size: number; state: string }[] }>(
+        "/api/v1/files/status",
+        { sha256: waiting.map((row) => row.sha256) },
+      );
+      const have = new Map(answer.have.map((one) => [one.sha256, one]));
+      for (const row of waiting) {
+        const one = have.get(row.sha256);
+        const complete = one !== undefined && one.size === row.size && !INCOMPLETE.has(one.state);
+        if (complete) await this.#put({ ...row, state: "delivered", why: null });
+        else
+          await this.#put({
+            ...row,
+            state: "held",
+            url: null,
+            sent: 0,
+            why: "not_confirmed",
+            next_try: this.#deps.now() + FILE_BACKOFF_MS_MIN,
+          });
+      }
+    } catch (error) {
+      if (!(error instanceof HttpError) && !(error instanceof TypeError) && !(error instanceof DOMException))
+        throw error;
+      // Not reached: the files stay "sent" and are asked about at the next wake.
+    }
+  }
+
+  async #put(row: UploadRow): Promise<void> {
+    this.#deps.rows.set(row.sha256, row);
+    await this.#deps.blobs.put_upload(row);
+    this.#deps.changed(row);
+  }
+}
+
+const INCOMPLETE = new Set(["missing", "uploading", "partial", "failed"]);

@@ -1,0 +1,131 @@
+/**
+ * Who this device is and who has logged in on it.
+ * Owns the stored session: device token, users, their sealed grant tokens. Must not: keep a grant token in clear, or
+ * forget people because a server said 401.
+ */
+import type { Session, SessionUser } from "../engine_types";
+import type { Keyring, Sealed } from "./keys";
+import type { Databases } from "./open";
+
+export interface StoredUser {
+  id: string;
+  name: string;
+  roles: string[];
+  stations: { code: string; name: string; role: string }[];
+  scopes: string[];
+  grant_id: string;
+  grant_token: Sealed;
+}
+
+export interface StoredSession {
+  base: string;
+  device: { id: string; letter: string; kind: "handheld" | "desk" } | null;
+  device_token: string | null;
+  town: { name: string } | null;
+  station_code: string | null;
+  users: Record<string, StoredUser>;
+  codes: number;
+  lost: number;
+  skew_s: number;
+}
+
+const EMPTY: StoredSession = {
+  base: "",
+  device: null,
+  device_token: null,
+  town: null,
+  station_code: null,
+  users: {},
+  codes: 0,
+  lost: 0,
+  skew_s: 0,
+};
+
+export class SessionStore {
+  #dbs: Databases;
+  #keys: Keyring;
+  stored: StoredSession = EMPTY;
+  /** The unlocked user; the token exists only in memory. */
+  open_user: { user: StoredUser; token: string } | null = null;
+  needs_login = false;
+  readonly face: Session;
+
+  constructor(dbs: Databases, keys: Keyring) {
+    this.#dbs = dbs;
+    this.#keys = keys;
+    this.face = {
+      phase: "new",
+      device: null,
+      town: null,
+      users: [],
+      user: null,
+      station: null,
+      scopes: [],
+      needs_login: false,
+      pin_wait_until_ms: 0,
+    };
+  }
+
+  async load(): Promise<void> {
+    const found = (await this.#dbs.keys.use((db) => db.get("kv", "session"))) as StoredSession | undefined;
+    this.stored = { ...EMPTY, ...found };
+    this.refresh();
+  }
+
+  async save(change: Partial<StoredSession>): Promise<void> {
+    const next = { ...this.stored, ...change };
+    await this.#dbs.keys.use(async (db) => {
+      const tx = db.transaction("kv", "readwrite", { durability: "strict" });
+      await Promise.all([tx.store.put(next, "session"), tx.done]);
+    });
+    this.stored = next;
+    this.refresh();
+  }
+
+  /** The token for ordinary requests: the unlocked person's, else the device's own. */
+  token(): string | null {
+    return this.open_user?.token ?? this.stored.device_token;
+  }
+
+  async open_for(user_id: string): Promise<boolean> {
+    const user = this.stored.users[user_id];
+    if (user === undefined) return false;
+    const token = await this.#keys.unseal_text(user.grant_token);
+    if (token === null) return false;
+    this.open_user = { user, token };
+    this.refresh();
+    return true;
+  }
+
+  close_user(): void {
+    this.open_user = null;
+    this.refresh();
+  }
+
+  /** Bring the face in line; screens hold this very object. */
+  refresh(): void {
+    const { device, town, users, station_code } = this.stored;
+    const face_of = (user: StoredUser): SessionUser => ({
+      id: user.id,
+      name: user.name,
+      roles: user.roles,
+      stations: user.stations,
+      has_pin: this.#keys.has_pin(user.id),
+    });
+    const open = this.open_user?.user ?? null;
+    this.face.device = device;
+    this.face.town = town;
+    this.face.users = Object.values(users).map(face_of);
+    this.face.user = open === null ? null : face_of(open);
+    const own = open?.stations.find((one) => one.code === station_code) ?? open?.stations[0];
+    this.face.station = own
+      ? { code: own.code, name: own.name }
+      : station_code
+        ? { code: station_code, name: station_code }
+        : null;
+    this.face.scopes = open?.scopes ?? [];
+    this.face.needs_login = this.needs_login;
+    this.face.phase =
+      device === null ? "new" : open !== null ? "open" : Object.keys(users).length > 0 ? "locked" : "enrolled";
+  }
+}
