@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.centre import blobs
 from server.centre.history import fields_of, load_ops
 from server.centre.masking import is_masked_field, mask_value
 from server.centre.naming import devices_by_dev, names_in, station_names, titles, user_names
@@ -120,7 +121,7 @@ def attachments(session: Session, reader: Reader, rec: str) -> list[dict[str, An
                     "mime": file.get("mime"), "size": file.get("size"), "file_role": file.get("role"),
                 }
             )  # fmt: skip
-    held = held_files(session, [each["sha256"] for each in found if each["sha256"]])
+    held = blobs.complete_among(session, [each["sha256"] for each in found if each["sha256"]])
     for each in found:
         each["delivered"] = each["sha256"] in held
     return found
@@ -130,15 +131,6 @@ def _files_in(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value]
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def held_files(session: Session, hashes: list[str]) -> set[str]:
-    """Which of these files are complete in the store."""
-    if not hashes:
-        return set()
-    from server.files.service import complete_hashes
-
-    return complete_hashes(session, hashes)
 
 
 def record_detail(session: Session, reader: Reader, rec: str) -> dict[str, Any] | None:

@@ -15,13 +15,11 @@ from server.centre.naming import station_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table
 
-LOW_BATTERY = 20
-
 
 def list_devices(session: Session, reader: Reader, now_ms: int) -> dict[str, Any]:
     """{items, stations}: each device with its users, its last contact and what it said it still holds."""
-    handhelds = load_handhelds(session, reader)
-    grant, user = core_table("grant"), core_table("user")
+    handhelds = load_handhelds(session, reader, now_ms)
+    grant, user = core_table("user_grant"), core_table("user_account")
     users: dict[str, list[dict[str, Any]]] = {}
     rows = session.execute(
         select(grant.c.device_id, user.c.id, user.c.name)
@@ -31,7 +29,7 @@ def list_devices(session: Session, reader: Reader, now_ms: int) -> dict[str, Any
     )
     for device_id, user_id, name in rows:
         users.setdefault(device_id, []).append({"id": user_id, "name": name})
-    items = []
+    items: list[dict[str, Any]] = []
     for each in handhelds:
         status = each.status
         items.append(
@@ -48,6 +46,6 @@ def list_devices(session: Session, reader: Reader, now_ms: int) -> dict[str, Any
     return {"items": items, "stations": station_names(session)}
 
 
-def may_manage(session: Session, reader: Reader, device_id: str) -> bool:
+def may_manage(session: Session, reader: Reader, device_id: str, now_ms: int) -> bool:
     """Whether the reader may revoke that device: the town any device, a head only devices of his stations."""
-    return any(each.id == device_id for each in load_handhelds(session, reader))
+    return any(each.id == device_id for each in load_handhelds(session, reader, now_ms))

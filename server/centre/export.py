@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -124,7 +124,7 @@ def workbook(
     sheet.set_row(1, 48)
     sheet.freeze_panes(2, 1)
     last = 1
-    for last, (row, names) in enumerate(rows, start=2):  # noqa: B007 - the last index is used after the loop
+    for last, (row, names) in enumerate(rows, start=2):
         code = station_of(row["scope"])
         sheet.write_string(last, 0, stations.get(code or "", code or "全镇"), text)
         for column, field in enumerate(fields, start=1):

@@ -54,30 +54,22 @@ def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def load_handhelds(session: Session, reader: Reader) -> list[Handheld]:
-    """Every device that belongs to what the reader may see, by its users' posts."""
-    device, grant, post = core_table("device"), core_table("grant"), core_table("post")
+def load_handhelds(session: Session, reader: Reader, now_ms: int) -> list[Handheld]:
+    """Every device that belongs to what the reader may see, by where it was enrolled and its users' posts."""
+    device, grant, post = core_table("device"), core_table("user_grant"), core_table("post")
     stations: dict[str, set[str]] = {}
     posts = session.execute(
         select(grant.c.device_id, post.c.station_code)
         .join(post, post.c.user_id == grant.c.user_id)
-        .where(or_(post.c.station_code.is_not(None)))
+        .where(post.c.station_code.is_not(None), grant.c.revoked_at.is_(None), or_(post.c.valid_to.is_(None), post.c.valid_to > now_ms))
         .distinct()
     )
     for device_id, code in posts:
         stations.setdefault(device_id, set()).add(code)
-    enrol = core_table("enrol_code")
-    if "device_id" in enrol.c:
-        for device_id, code in session.execute(select(enrol.c.device_id, enrol.c.station_code)):
-            if device_id and code:
-                stations.setdefault(device_id, set()).add(code)
-    elif "station_code" in device.c:
-        for device_id, code in session.execute(select(device.c.id, device.c.station_code)):
-            if code:
-                stations.setdefault(device_id, set()).add(code)
     found = []
     for row in session.execute(select(device).order_by(device.c.letter)).mappings():
-        own = frozenset(stations.get(row["id"], ()))
+        enrolled_for = {row["station_code"]} if row["station_code"] else set()
+        own = frozenset(stations.get(row["id"], set()) | enrolled_for)
         if not reader.whole_town and not own & reader.stations:
             continue
         found.append(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.centre.masking import mask_value
@@ -112,8 +112,3 @@ def _told(
         "changes": [change_of(kind, name, verb, written) for name, verb in fields_of(body).items()],
     }  # fmt: skip
 
-
-def last_received(session: Session) -> int | None:
-    """When the centre last received anything."""
-    op_log = core_table("op_log")
-    return session.scalar(select(func.max(op_log.c.rx_at)))

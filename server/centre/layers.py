@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from server.centre.conditions import Today, hazard_open, hazard_overdue, patrol_today
 from server.centre.reader import Reader
 from server.centre.tables import station_of, table_of
-from server.centre.tracks import track_features
+from server.centre.tracks import entries_of, track_features
 
 LAYERS = ("grid", "hazards", "shelters", "stations", "tracks", "photos")
 FEATURES_MAX = 5000
@@ -136,8 +136,8 @@ def tracks_layer(
 
 def _checkins(row: Any) -> list[dict[str, Any]]:
     found = []
-    for entry in row["checkins"] or ():
-        point = entry.get("point") if isinstance(entry, dict) else None
+    for entry in entries_of(row["checkins"]):
+        point = entry.get("point")
         if isinstance(point, dict) and isinstance(point.get("lat_e7"), int) and isinstance(point.get("lon_e7"), int):
             properties = {
                 "patrol": row["id"], "what": "checkin", "name": entry.get("name"), "at": entry.get("at"),

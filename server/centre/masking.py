@@ -17,9 +17,7 @@ STAR = "*"
 
 # Two-character family names that occur in ordinary rosters; anything else is taken as a one-character family name.
 COMPOUND_SURNAMES = frozenset(
-    "欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政 濮阳 公冶 太叔 申屠 公孙 慕容 仲孙 钟离 长孙 宇文 "
-    "司徒 鲜于 司空 闾丘 子车 亓官 司寇 巫马 公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁 拓跋 夹谷 轩辕 令狐 段干 百里 呼延 东郭 南门 羊舌 微生 梁丘 "
-    "左丘 东门 西门 第五 纳兰".split()
+    ["欧阳", "太史", "端木", "上官", "司马", "东方", "独孤", "南宫", "万俟", "闻人", "夏侯", "诸葛", "尉迟", "公羊", "赫连", "澹台", "皇甫", "宗政", "濮阳", "公冶", "太叔", "申屠", "公孙", "慕容", "仲孙", "钟离", "长孙", "宇文", "司徒", "鲜于", "司空", "闾丘", "子车", "亓官", "司寇", "巫马", "公西", "颛孙", "壤驷", "公良", "漆雕", "乐正", "宰父", "谷梁", "拓跋", "夹谷", "轩辕", "令狐", "段干", "百里", "呼延", "东郭", "南门", "羊舌", "微生", "梁丘", "左丘", "东门", "西门", "第五", "纳兰"]
 )
 
 # The part of an address that names the committee may be shown: it tells where, not who.
@@ -101,6 +99,6 @@ def mask_value(kind: Kind | None, field: Field | None, value: Any) -> Any:
         return mask_id(value)
     if name.endswith("address"):
         return mask_address(value)
-    if name == "name" or name.endswith("_name") or name.endswith("contact"):
+    if name == "name" or name.endswith(("_name", "contact")):
         return mask_name(value)
     return HIDDEN if value else ""

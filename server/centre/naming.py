@@ -27,7 +27,7 @@ def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
 
 def user_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     """Names of users by id; an id that is no user is simply missing."""
-    user = core_table("user")
+    user = core_table("user_account")
     found: dict[str, str] = {}
     for part in _chunks(ids):
         found.update(session.execute(select(user.c.id, user.c.name).where(user.c.id.in_(part))).tuples())
@@ -49,10 +49,13 @@ def devices_by_dev(session: Session, devs: Iterable[str]) -> dict[str, dict[str,
     return found
 
 
-def station_names(session: Session) -> dict[str, str]:
-    """Names of all stations by code."""
+def station_names(session: Session, codes: Iterable[str] | None = None) -> dict[str, str]:
+    """Names of stations by code: of all of them, or of the given codes."""
     station = table_of("station")
-    return dict(session.execute(select(station.c.code, station.c.name).where(station.c.life)).tuples().all())
+    wanted = select(station.c.code, station.c.name).where(station.c.life, station.c.code.is_not(None))
+    if codes is not None:
+        wanted = wanted.where(station.c.code.in_(sorted(set(codes))))
+    return {code: name or code for code, name in session.execute(wanted).tuples()}
 
 
 def titles(session: Session, reader: Reader, kind_name: str, ids: Iterable[str]) -> dict[str, str]:

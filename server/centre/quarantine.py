@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.centre.history import change_of, parse_line
+from server.centre.history import change_of, fields_of, parse_line
 from server.centre.masking import is_masked_field, mask_text
 from server.centre.naming import devices_by_dev, user_names
 from server.centre.reader import Reader
@@ -50,8 +50,7 @@ def list_quarantine(
         raw = row["line"] if row["line"] is not None else row["raw"]
         body = parse_line(raw) if raw is not None else {}
         kind = kind_named(row["kind"] or "")
-        fields = body.get("f") if isinstance(body.get("f"), dict) else {}
-        readable = {name: verb for name, verb in fields.items() if isinstance(verb, dict)}
+        readable = fields_of(body)
         personal = any(is_masked_field(kind.field(name)) for name in readable) if kind is not None else False
         items.append(
             {

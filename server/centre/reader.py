@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, or_, true
+from sqlalchemy import Column, ColumnElement, or_, select, true
+from sqlalchemy.orm import Session
 
+from server.accounts.models import Post
+from server.accounts.rights import Caller
 from server.centre.tables import STATION_PREFIX, station_of
 
 TOWN_ROLES = frozenset({"operator", "admin"})
@@ -48,3 +51,21 @@ class Reader:
     def station_codes(self, column: Column[str]) -> ColumnElement[bool]:
         """Filter on a column that holds station codes."""
         return true() if self.whole_town else column.in_(sorted(self.stations))
+
+
+def reader_of(session: Session, caller: Caller, now_ms: int) -> Reader:
+    """The reader behind a request. Heading a station is what counts: a head who also patrols elsewhere reads only his own."""
+    if caller.user_id is None:
+        return Reader("", whole_town=False, device_id=caller.device_id)
+    if caller.all_town:
+        return Reader(caller.user_id, whole_town=True, device_id=caller.device_id)
+    posts = session.scalars(
+        select(Post.station_code).where(
+            Post.user_id == caller.user_id,
+            Post.role == "head",
+            Post.valid_from <= now_ms,
+            or_(Post.valid_to.is_(None), Post.valid_to > now_ms),
+        )
+    )
+    headed = frozenset(code for code in posts if code)
+    return Reader(caller.user_id, whole_town=False, stations=headed & frozenset(caller.stations), device_id=caller.device_id)

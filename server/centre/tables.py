@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Column, Table
+from sqlalchemy.engine import RowMapping
 
 from server.db import Base
 from server.kinds import KINDS
@@ -55,7 +56,7 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
-def values_of(kind: Kind, row: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(kind: Kind, row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
     """Shown values of one typed row, without the fields that were never set."""
     return {
         field.name: plain(row[field.name])

@@ -7,6 +7,7 @@ reason, not an error; recorded gaps and pauses are given with the reason the dev
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -88,11 +89,19 @@ def track_features(
             break
     fixes.sort(key=lambda fix: fix.t_ms)
     parts = segments(fixes)
-    reasons = [each for each in patrol.get("gaps") or () if isinstance(each, dict)]
+    reasons = entries_of(patrol.get("gaps"))
     features = [_line(patrol["id"], part) for part in parts]
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in itertools.pairwise(parts):
         features.append(_gap(patrol["id"], before[-1], after[0], reasons, missing))
     return features
+
+
+def entries_of(column: object) -> list[dict[str, Any]]:
+    """The live entries of an append column, without their envelope and without withdrawn ones."""
+    if not isinstance(column, list):
+        return []
+    live = [each["v"] for each in column if isinstance(each, dict) and "v" in each and not each.get("retracted")]
+    return [each for each in live if isinstance(each, dict)]
 
 
 def _line(patrol_id: str, part: list[Fix]) -> dict[str, Any]:

@@ -155,8 +155,15 @@ async function problem(response: Response): Promise<CentreError> {
   } catch {
     body = {};
   }
-  const words = locale.value === "en" ? (body.detail ?? body.title) : (body.detail_zh ?? body.title_zh ?? body.detail ?? body.title);
-  return new CentreError(String(body.code ?? response.status), String(words ?? `HTTP ${response.status}`), response.status);
+  const words =
+    locale.value === "en"
+      ? (body.detail ?? body.title)
+      : (body.detail_zh ?? body.title_zh ?? body.detail ?? body.title);
+  return new CentreError(
+    String(body.code ?? response.status),
+    String(words ?? `HTTP ${response.status}`),
+    response.status,
+  );
 }
 
 async function call(path: string, init?: RequestInit): Promise<Response> {
@@ -164,7 +171,10 @@ async function call(path: string, init?: RequestInit): Promise<Response> {
   try {
     response = await use_engine().api(path, init);
   } catch (cause) {
-    const words = locale.value === "en" ? "The server did not answer. What you see is the last answer." : "服务器没有回应。页面上是上一次的数据。";
+    const words =
+      locale.value === "en"
+        ? "The server did not answer. What you see is the last answer."
+        : "服务器没有回应。页面上是上一次的数据。";
     throw new CentreError("unreachable", words, (cause as { status?: number }).status ?? 0);
   }
   if (!response.ok) throw await problem(response);

@@ -24,7 +24,13 @@ export function vector_of(state: Wire): Vector {
   return seen;
 }
 
-export function decision(state: Wire, field: string, value: unknown, heads: readonly string[], shown: unknown): Record<string, unknown> {
+export function decision(
+  state: Wire,
+  field: string,
+  value: unknown,
+  heads: readonly string[],
+  shown: unknown,
+): Record<string, unknown> {
   if (field === "life") return { k: "life", v: value, b: [...heads], seen: vector_of(state) };
   const counter = state.ctr?.[field];
   if (counter) {
@@ -37,5 +43,7 @@ export function decision(state: Wire, field: string, value: unknown, heads: read
     }
     return { k: "count", v: Number(value), b: [...heads], seen };
   }
-  return shown === undefined || shown === null ? { k: "reg", v: value, b: [...heads] } : { k: "reg", v: value, b: [...heads], p: shown };
+  return shown === undefined || shown === null
+    ? { k: "reg", v: value, b: [...heads] }
+    : { k: "reg", v: value, b: [...heads], p: shown };
 }

@@ -2,8 +2,9 @@
  * Values as people read them, by the declared type of their field.
  * Owns: the text of a value for tables, facts and history. Must not fetch names: they come with the answer.
  */
+
+import { type Field, KINDS } from "../../generated/kinds";
 import { choice_label, field_label, locale, moment } from "../../i18n";
-import { KINDS, type Field } from "../../generated/kinds";
 import type { Names } from "./client";
 import { w } from "./words";
 

@@ -11,10 +11,23 @@ export type Query = Record<string, string>;
 
 /** Page that lists a kind, for links from a record to where it belongs. */
 export const PAGE_OF: Readonly<Record<string, Page>> = {
-  hazard: "hazards", inspection: "hazards", patrol: "patrols", patrol_plan: "patrols",
-  stock_item: "stock", stock_lot: "stock", stock_movement: "stock", stock_count: "stock", catalogue_item: "stock",
-  person: "people", transfer: "people", shelter: "people", event: "people",
-  grid_cell: "grid", station: "grid", setting: "settings", template: "settings",
+  hazard: "hazards",
+  inspection: "hazards",
+  patrol: "patrols",
+  patrol_plan: "patrols",
+  stock_item: "stock",
+  stock_lot: "stock",
+  stock_movement: "stock",
+  stock_count: "stock",
+  catalogue_item: "stock",
+  person: "people",
+  transfer: "people",
+  shelter: "people",
+  event: "people",
+  grid_cell: "grid",
+  station: "grid",
+  setting: "settings",
+  template: "settings",
 };
 
 export function current_page(): Page {

@@ -1,0 +1,300 @@
+"""Endpoints of the town centre: thin. Each reads in one read-only transaction, limited to what the reader may see.
+
+Owns the step from a request to the services of this package. Holds no SQL.
+Invariants: patrollers are refused here; every figure or list carries its completeness; anything that shows a personal value
+in clear leaves a trace first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response
+from sqlalchemy.orm import Session
+
+from server.accounts import audit
+from server.accounts.rights import Caller
+from server.accounts.service import revoke_device
+from server.centre import blobs, documents, schemas
+from server.centre.conflicts import list_conflicts
+from server.centre.detail import load_record, record_detail
+from server.centre.devices import list_devices, may_manage
+from server.centre.export import export_kind
+from server.centre.freshness import Handheld, completeness, load_handhelds, stamp_text
+from server.centre.history import history
+from server.centre.layers import LAYERS, map_layers
+from server.centre.lists import ListQuery, list_records, parse_filter, search_all
+from server.centre.naming import station_names, user_names
+from server.centre.overview import overview, station_records
+from server.centre.quarantine import list_quarantine, visible_scope
+from server.centre.reader import READING_ROLES, Reader, reader_of
+from server.centre.tables import has_table, kind_named
+from server.centre.unmask import REASON_MIN, unmask
+from server.db import db, reading, unit
+from server.errors import fail
+from server.ledger import quarantine
+from server.ledger.clock import now_ms
+from server.web.endpoint import endpoint
+
+bp = Blueprint("centre", __name__, url_prefix="/api/v1")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One request's view: a read-only session, the reader, his devices and the moment."""
+
+    session: Session
+    reader: Reader
+    handhelds: list[Handheld]
+    at: int
+
+    def stamped(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer with its completeness."""
+        return answer | {"completeness": completeness(self.handhelds, self.at)}
+
+
+@contextmanager
+def _desk(caller: Caller) -> Iterator[Desk]:
+    at = now_ms()
+    with reading(db.session()) as session:
+        reader = reader_of(session, caller, at)
+        yield Desk(session, reader, load_handhelds(session, reader, at), at)
+
+
+def _list_query(query: dict[str, Any]) -> ListQuery:
+    return ListQuery(
+        q=query["q"], station=query["station"] or None, equal=parse_filter(query["filter"]),
+        word=query["word"] or None, sort=query["sort"], page=query["page"], size=query["size"],
+    )  # fmt: skip
+
+
+@endpoint(
+    bp, "GET", "/centre/overview", roles=READING_ROLES, returns=schemas.OverviewSchema,
+    summary="Figures of the town and of each station",
+)  # fmt: skip
+def centre_overview(caller: Caller) -> dict[str, Any]:
+    """The first page."""
+    with _desk(caller) as desk:
+        return desk.stamped(overview(desk.session, desk.reader, desk.handhelds, desk.at))
+
+
+@endpoint(
+    bp, "GET", "/centre/stations", roles=READING_ROLES, returns=schemas.ItemsSchema, summary="Stations the reader may see"
+)
+def centre_stations(caller: Caller) -> dict[str, Any]:
+    """For pickers and the map."""
+    with _desk(caller) as desk:
+        return desk.stamped({"items": station_records(desk.session, desk.reader), "stations": station_names(desk.session)})
+
+
+@endpoint(
+    bp, "GET", "/centre/search", roles=READING_ROLES, query=schemas.SearchQuerySchema, returns=schemas.ItemsSchema,
+    summary="Search everything the reader may see",
+)  # fmt: skip
+def centre_search(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+    """The first hits of each kind."""
+    with _desk(caller) as desk:
+        return desk.stamped({"items": search_all(desk.session, desk.reader, query["q"], desk.at)})
+
+
+@endpoint(
+    bp, "GET", "/centre/records/<rec>", roles=READING_ROLES, returns=schemas.RecordSchema, errors=("not_found",),
+    summary="One record: values, disputes, files, wire state (personal values masked)",
+)  # fmt: skip
+def centre_record(caller: Caller, rec: str) -> dict[str, Any]:
+    """The record panel."""
+    with _desk(caller) as desk:
+        found = record_detail(desk.session, desk.reader, rec)
+        if found is None:
+            raise fail("not_found")
+        return desk.stamped(found)
+
+
+@endpoint(
+    bp, "GET", "/centre/records/<rec>/history", roles=READING_ROLES, query=schemas.HistoryQuerySchema,
+    returns=schemas.PageSchema, errors=("not_found",), summary="What happened to a record, from the op log",
+)  # fmt: skip
+def centre_history(caller: Caller, rec: str, query: dict[str, Any]) -> dict[str, Any]:
+    """流转记录."""
+    with _desk(caller) as desk:
+        loaded = load_record(desk.session, desk.reader, rec)
+        if loaded is None:
+            raise fail("not_found")
+        return desk.stamped(history(desk.session, rec, loaded[1]["kind"], query["page"], query["size"]))
+
+
+@endpoint(
+    bp, "GET", "/centre/map", roles=READING_ROLES, query=schemas.MapQuerySchema, returns=schemas.MapSchema,
+    summary="Map layers as feature collections (WGS-84); people are never a layer",
+)  # fmt: skip
+def centre_map(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+    """The map."""
+    wanted = tuple(name for name in query["layers"].split(",") if name in LAYERS)
+    with _desk(caller) as desk:
+        found = map_layers(
+            desk.session, desk.reader, wanted, desk.at, blobs.small_file,
+            station=query["station"] or None, level=query["level"] or None, patrol_id=query["patrol"] or None,
+            everything=query["all"],
+        )  # fmt: skip
+        return desk.stamped(found)
+
+
+@endpoint(
+    bp, "GET", "/centre/conflicts", roles=READING_ROLES, query=schemas.ConflictsQuerySchema, returns=schemas.PageSchema,
+    summary="Open conflicts with every candidate",
+)  # fmt: skip
+def centre_conflicts(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+    """Oldest first."""
+    with _desk(caller) as desk:
+        found = list_conflicts(
+            desk.session, desk.reader, station=query["station"] or None, kind=query["kind"] or None,
+            closed=query["closed"], page=query["page"], size=query["size"],
+        )  # fmt: skip
+        return desk.stamped(found | {"stations": station_names(desk.session)})
+
+
+@endpoint(
+    bp, "GET", "/centre/quarantine", roles=READING_ROLES, query=schemas.QuarantineQuerySchema, returns=schemas.PageSchema,
+    summary="What arrived and was not applied",
+)  # fmt: skip
+def centre_quarantine(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+    """Newest first."""
+    with _desk(caller) as desk:
+        found = list_quarantine(
+            desk.session, desk.reader, state=query["state"], page=query["page"], size=query["size"]
+        )
+        return desk.stamped(found | {"stations": station_names(desk.session)})
+
+
+def _decide(caller: Caller, entry: int, how: str) -> dict[str, Any]:
+    """Release or keep one entry the reader may see; the audit line is written in the same request."""
+    with _desk(caller) as desk:
+        scope, reader, at = visible_scope(desk.session, entry), desk.reader, desk.at
+    if scope is None or not (reader.whole_town or (scope and reader.may_see(scope))):
+        raise fail("not_found")
+    session = db.session()
+    try:
+        if how == "release":
+            quarantine.release(session, entry, at)
+        else:
+            quarantine.keep(session, entry)
+    except quarantine.NotReleasable as error:
+        raise fail("conflict", reason=str(error)) from error
+    with unit(session):
+        audit.note(session, at, reader.user_id, f"quarantine_{how}", str(entry), reader.device_id, scope=scope)
+    return {"id": str(entry), "state": "released" if how == "release" else "kept"}
+
+
+@endpoint(
+    bp, "POST", "/centre/quarantine/<int:entry>/release", roles=READING_ROLES, returns=schemas.DoneSchema,
+    errors=("not_found", "conflict"), summary="Apply a set-aside op after all",
+)  # fmt: skip
+def centre_quarantine_release(caller: Caller, entry: int) -> dict[str, Any]:
+    """The record is folded anew as if the op had been accepted when it came."""
+    return _decide(caller, entry, "release")
+
+
+@endpoint(
+    bp, "POST", "/centre/quarantine/<int:entry>/keep", roles=READING_ROLES, returns=schemas.DoneSchema,
+    errors=("not_found", "conflict"), summary="Leave a set-aside op aside; it stays stored",
+)  # fmt: skip
+def centre_quarantine_keep(caller: Caller, entry: int) -> dict[str, Any]:
+    """Nothing is deleted."""
+    return _decide(caller, entry, "keep")
+
+
+@endpoint(
+    bp, "GET", "/centre/devices", roles=READING_ROLES, returns=schemas.ItemsSchema,
+    summary="Devices with what is still on each of them",
+)  # fmt: skip
+def centre_devices(caller: Caller) -> dict[str, Any]:
+    """Those holding most first."""
+    with _desk(caller) as desk:
+        return desk.stamped(list_devices(desk.session, desk.reader, desk.at))
+
+
+@endpoint(
+    bp, "POST", "/centre/devices/<device>/revoke", roles=READING_ROLES, returns=schemas.DoneSchema, errors=("not_found",),
+    summary="Revoke a device",
+)  # fmt: skip
+def centre_device_revoke(caller: Caller, device: str) -> dict[str, Any]:
+    """It gets nothing more; what it still sends is stored and set aside."""
+    with _desk(caller) as desk:
+        allowed, reader, at = may_manage(desk.session, desk.reader, device, desk.at), desk.reader, desk.at
+    if not allowed:
+        raise fail("not_found")
+    session = db.session()
+    with unit(session):
+        revoke_device(session, at, reader.user_id, device)
+    return {"id": device, "state": "revoked"}
+
+
+@endpoint(
+    bp, "GET", "/centre/documents", roles=READING_ROLES, returns=schemas.DocumentsSchema, summary="Registers to export"
+)
+def centre_documents(caller: Caller) -> dict[str, Any]:
+    """文书."""
+    with _desk(caller) as desk:
+        kinds = documents.registers(desk.session, desk.reader)
+        return desk.stamped({"kinds": kinds, "stations": station_names(desk.session)})
+
+
+@endpoint(
+    bp, "GET", "/centre/export/<kind>.xlsx", roles=READING_ROLES, query=schemas.ExportQuerySchema, returns=XLSX,
+    errors=("not_found", "invalid"), summary="A list as a workbook; personal values masked unless a reason is given",
+)  # fmt: skip
+def centre_export(caller: Caller, kind: str, query: dict[str, Any]) -> Response:
+    """台账."""
+    declared = kind_named(kind)
+    if declared is None or not has_table(kind) or kind not in documents.EXPORTED:
+        raise fail("not_found")
+    reason = query["reason"].strip() or None
+    if reason is not None and len(reason) < REASON_MIN:
+        raise fail("invalid", errors={"reason": ["too short"]})
+    wanted = _list_query(query)
+    with _desk(caller) as desk:
+        reader, at = desk.reader, desk.at
+        stamp = stamp_text(completeness(desk.handhelds, at))
+        who = user_names(desk.session, [reader.user_id]).get(reader.user_id, reader.user_id)
+    session = db.session()
+    with unit(session):
+        detail = {"station": wanted.station, "only": wanted.word, "unmasked": reason is not None, "reason": reason}
+        audit.note(session, at, reader.user_id, "export", kind, reader.device_id, **detail)
+    with reading(session) as read:
+        data = export_kind(
+            read, reader, declared, wanted, at, stamp=stamp, who=who, town=documents.town_name(), reason=reason
+        )
+    response = Response(data, mimetype=XLSX)
+    response.headers["Content-Disposition"] = f'attachment; filename="{kind}.xlsx"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@endpoint(
+    bp, "POST", "/centre/unmask", roles=READING_ROLES, body=schemas.UnmaskBody, returns=schemas.UnmaskedSchema,
+    errors=("not_found", "invalid"), summary="Show personal fields of one record; the reason is recorded first",
+)  # fmt: skip
+def centre_unmask(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """M-50."""
+    reason = body["reason"].strip()
+    if len(reason) < REASON_MIN:
+        raise fail("invalid", errors={"reason": ["too short"]})
+    with _desk(caller) as desk:
+        reader, at = desk.reader, desk.at
+    return unmask(db.session(), reader, caller.rights, body["rec"], body["fields_"], reason, at)
+
+
+@endpoint(
+    bp, "GET", "/centre/<kind>", roles=READING_ROLES, query=schemas.ListQuerySchema, returns=schemas.PageSchema,
+    errors=("not_found",), summary="A typed list: searched, filtered, sorted, paged",
+)  # fmt: skip
+def centre_list(caller: Caller, kind: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Any declared kind."""
+    if kind_named(kind) is None or not has_table(kind):
+        raise fail("not_found")
+    with _desk(caller) as desk:
+        return desk.stamped(list_records(desk.session, desk.reader, kind, _list_query(query), desk.at))
