@@ -1,0 +1,61 @@
+/**
+ * Start of the page: styles, engine, guard, router.
+ * Owns the order of starting and which screens a session may see. Must not hold data or words.
+ * Invariant: no field screen is reachable while the session is locked; enrolment is only offered to a new device.
+ */
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/components.css";
+import { createApp } from "vue";
+import App from "./App.vue";
+import { apply_view } from "./components/view_settings";
+import type { Session } from "./engine";
+import { go, recheck, route, start_router } from "./router";
+import { centre_routes } from "./screens/centre/routes";
+import { field_routes } from "./screens/field/routes";
+import { provide_engine } from "./use";
+
+const ENTRY = new Set(["/enrol", "/login", "/pin", "/unlock"]);
+
+function allowed(session: Session, path: string): string | null {
+  if (session.phase === "new") return path === "/login" ? null : "/enrol";
+  if (session.phase === "enrolled") return "/login";
+  if (session.phase === "locked") return path === "/login" ? null : "/unlock";
+  const desk = session.device?.kind === "desk";
+  if (!desk && session.user?.has_pin === false) return "/pin";
+  const home = desk ? "/centre/overview" : "/today";
+  if (path === "/pin") return null;
+  if (path === "/login" && session.needs_login) return null;
+  return ENTRY.has(path) || path === "/" ? home : null;
+}
+
+async function start(): Promise<void> {
+  apply_view();
+  const [{ open_engine }, { browser_ports }] = await Promise.all([
+    import("./engine"),
+    import("./device/browser_ports"),
+  ]);
+  const engine = await open_engine(browser_ports());
+  provide_engine(engine);
+  start_router([...field_routes, ...centre_routes], (path) => allowed(engine.session, path));
+  let last = engine.session.phase;
+  engine.on("session", () => {
+    if (engine.session.phase === last) {
+      recheck();
+      return;
+    }
+    last = engine.session.phase;
+    if (last === "locked") go("/unlock", { replace: true });
+    else recheck();
+  });
+  createApp(App).mount("#app");
+  if (route.record === null) recheck();
+}
+
+void start().catch((error: unknown) => {
+  const line = document.querySelector(".boot");
+  if (line) {
+    const why = error instanceof Error ? error.message : String(error);
+    line.textContent = `没有打开:${why}。本机数据没有改动。请关闭其他巡安页面后重新打开。`;
+  }
+});

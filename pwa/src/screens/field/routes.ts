@@ -1,0 +1,25 @@
+/** Addresses of the handheld screens. Owns the table only; every screen is loaded when first opened. */
+import type { RouteRecord } from "../../router";
+
+export const field_routes: RouteRecord[] = [
+  { path: "/enrol", load: () => import("./EnrolScreen.vue") },
+  { path: "/login", load: () => import("./LoginScreen.vue") },
+  { path: "/pin", load: () => import("./SetPinScreen.vue") },
+  { path: "/unlock", load: () => import("./UnlockScreen.vue") },
+  { path: "/today", tab: "today", load: () => import("./TodayScreen.vue") },
+  { path: "/patrol", tab: "patrol", load: () => import("./PatrolListScreen.vue") },
+  { path: "/patrol/:id", tab: "patrol", load: () => import("./PatrolScreen.vue") },
+  { path: "/hazards", tab: "hazards", load: () => import("./HazardListScreen.vue") },
+  { path: "/hazard/:id", tab: "hazards", load: () => import("./HazardScreen.vue") },
+  { path: "/hazard-new", tab: "hazards", load: () => import("./HazardNewScreen.vue") },
+  { path: "/inspection/:id", tab: "patrol", load: () => import("./InspectionScreen.vue") },
+  { path: "/stock", tab: "stock", load: () => import("./StockListScreen.vue") },
+  { path: "/stock/:id", tab: "stock", load: () => import("./StockItemScreen.vue") },
+  { path: "/people", tab: "people", load: () => import("./PeopleListScreen.vue") },
+  { path: "/person/:id", tab: "people", load: () => import("./PersonScreen.vue") },
+  { path: "/map", tab: "today", load: () => import("./MapScreen.vue") },
+  { path: "/queue", load: () => import("./QueueScreen.vue") },
+  { path: "/conflicts", tab: "today", load: () => import("./ConflictListScreen.vue") },
+  { path: "/conflict/:rec/:field", tab: "today", load: () => import("./ConflictScreen.vue") },
+  { path: "/settings", load: () => import("./SettingsScreen.vue") },
+];
