@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -174,7 +175,7 @@ def install(app: Flask) -> None:
         from server.ledger.verify import fold_anew
 
         report = fold_anew(db.session())
-        click.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(asdict(report) | {"ok": report.ok}, ensure_ascii=False, indent=1))
         if not report.ok:
             raise SystemExit(1)
 
@@ -183,11 +184,10 @@ def install(app: Flask) -> None:
     @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
     def export_(kind: str, path: Path) -> None:
         """Write a workbook of one record kind, personal data masked."""
-        from server.centre.export import workbook
-        from server.centre.reader import Reader
+        from server.centre.documents import write_for_operator
 
         with reading() as session:
-            path.write_bytes(workbook(session, Reader("cli", whole_town=True), kind))
+            path.write_bytes(write_for_operator(session, kind, _settings().town_name, now_ms()))
         click.echo(str(path))
 
     @app.cli.command("backup")

@@ -53,7 +53,7 @@ class Settings:
         mode = _choice(env, "ENV", ("dev", "prod"), "dev")
         settings = cls(
             env=mode,
-            database_url=_text(env, "DATABASE_URL") or cls.database_url,
+            database_url=_text(env, "DATABASE_URL") or "sqlite:///var/xunan.db",
             data_dir=Path(_text(env, "DATA_DIR") or "var").resolve(),
             secret_key=_text(env, "SECRET_KEY") or DEV_SECRET,
             redis_url=_text(env, "REDIS_URL"),

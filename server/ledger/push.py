@@ -123,7 +123,10 @@ def read_author(bulk: Bulk, dev: str, lock: bool = True) -> Author:
         + (" FOR UPDATE" if lock and bulk.postgres else ""),
         (dev,),
     )
-    return Author(dev, *rows[0], known=True) if rows else Author(dev)
+    if not rows:
+        return Author(dev)
+    acked, acked_h, durable, last_at_c = rows[0]
+    return Author(dev, acked, acked_h, durable, last_at_c, known=True)
 
 
 def write_author(bulk: Bulk, author: Author, device_id: str, rx_at: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from server.accounts.calling import current_caller
@@ -61,9 +61,9 @@ def read_json() -> Any:
         raise fail("bad_json") from None
 
 
-def _load(schema: type[Schema], data: Any, *, unknown: str | None = None) -> Any:
+def _load(schema: type[Schema], data: Any, *, strict: bool) -> Any:
     try:
-        return schema().load(data, unknown=unknown)
+        return schema().load(data, unknown=RAISE if strict else EXCLUDE)
     except ValidationError as error:
         raise fail("invalid", errors=error.messages) from None
 
@@ -100,9 +100,9 @@ def endpoint(
                     raise fail("forbidden")
                 arguments["caller"] = caller
             if query is not None:
-                arguments["query"] = _load(query, request.args.to_dict(), unknown=EXCLUDE)
+                arguments["query"] = _load(query, request.args.to_dict(), strict=False)
             if body is not None and not isinstance(body, str):
-                arguments["body"] = _load(body, read_json())
+                arguments["body"] = _load(body, read_json(), strict=True)
             answer = handler(**arguments)
             if isinstance(answer, BaseResponse):
                 return answer

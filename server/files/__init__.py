@@ -1,0 +1,1 @@
+"""Files: resumable uploads, the content-addressed store, and what is learnt from images."""

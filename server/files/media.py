@@ -1,0 +1,117 @@
+"""What is learnt from an uploaded image: is it sound, how large, when and where does it say it was taken; small versions.
+
+Owns the Pillow job. Nothing found here is trusted: EXIF time and place are kept as data beside the device's own. A damaged or
+hostile file is marked, never deleted. Limits guard against decompression bombs.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pillow_heif
+from PIL import Image, ImageFile, ImageOps
+from sqlalchemy.orm import Session
+
+from server.db import unit
+from server.files.models import StoredFile
+from server.files.store import Store
+
+PIXELS_MAX = 80_000_000
+SIZES = {"thumb": 320, "preview": 1600}
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "MPO", "TIFF")
+EXIF_IFD, GPS_IFD = 0x8769, 0x8825
+DATE_ORIGINAL, OFFSET_ORIGINAL, DATE_TIME = 0x9003, 0x9011, 0x0132
+
+pillow_heif.register_heif_opener()
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+def _degrees(parts: Any, mark: Any) -> int | None:
+    """EXIF degrees, minutes, seconds as 1e-7 degree; None when they make no sense."""
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)
+        value = degrees + minutes / 60 + seconds / 3600
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if value != value or abs(value) > 180:
+        return None
+    return round((-value if mark in ("S", "W") else value) * 10_000_000)
+
+
+def read_exif(image: Image.Image) -> dict[str, Any]:
+    """Time, offset, make, model and place as the file claims them; unreadable parts are left out."""
+    found: dict[str, Any] = {}
+    try:
+        exif = image.getexif()
+        detail, gps = exif.get_ifd(EXIF_IFD), exif.get_ifd(GPS_IFD)
+    except (OSError, ValueError, SyntaxError, TypeError, KeyError, struct.error):
+        return found
+    taken = detail.get(DATE_ORIGINAL) or exif.get(DATE_TIME)
+    for key, value in (("taken", taken), ("offset", detail.get(OFFSET_ORIGINAL)), ("make", exif.get(271)), ("model", exif.get(272))):
+        if isinstance(value, str) and value.strip("\x00 "):
+            found[key] = value.strip("\x00 ")[:60]
+    lat, lon = _degrees(gps.get(2), gps.get(1)), _degrees(gps.get(4), gps.get(3))
+    # 0,0 is what cameras write when they do not know.
+    if lat is not None and lon is not None and abs(lat) <= 900_000_000 and (lat, lon) != (0, 0):
+        found["point"] = {"lat_e7": lat, "lon_e7": lon}
+    return found
+
+
+def _small(image: Image.Image, longest: int, folder: Path) -> Path:
+    copy = ImageOps.exif_transpose(image)
+    copy.thumbnail((longest, longest))
+    if copy.mode not in ("RGB", "RGBA"):
+        copy = copy.convert("RGB")
+    path = folder / f"{longest}.webp"
+    copy.save(path, "WEBP", quality=75, method=2)
+    return path
+
+
+def examine(source: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
+    """(facts, small versions by name) of an image. Raises ValueError with a short reason when it is not sound."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(source, formats=FORMATS) as image:
+                if image.width * image.height > PIXELS_MAX or image.width == 0 or image.height == 0:
+                    raise ValueError("dimensions")
+                facts = {"width": image.width, "height": image.height, "format": image.format, "exif": read_exif(image)}
+                image.load()
+                smalls = {name: _small(image, longest, folder) for name, longest in SIZES.items()}
+    except ValueError as error:
+        raise ValueError("dimensions" if str(error) == "dimensions" else "unreadable") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError("bomb") from error
+    except (OSError, SyntaxError, TypeError, MemoryError, EOFError, IndexError, ZeroDivisionError) as error:
+        raise ValueError("unreadable") from error
+    return facts, smalls
+
+
+def process(session: Session, store: Store, sha256: str, at: int) -> str:
+    """The media job: examine one stored file; returns its new state. Running it twice is harmless."""
+    row = session.get(StoredFile, sha256)
+    if row is None or not row.mime.startswith("image/"):
+        session.rollback()
+        return "skipped"
+    session.rollback()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "source"
+        with store.open(sha256) as stream, source.open("wb") as target:
+            while chunk := stream.read(1 << 20):
+                target.write(chunk)
+        try:
+            facts, smalls = examine(source, folder)
+            state, reason = "checked", None
+            for variant, path in smalls.items():
+                store.put(f"{sha256}.{variant}.webp", path)
+        except ValueError as error:
+            facts, state, reason = {}, "damaged", str(error)
+    with unit(session):
+        stored = session.get_one(StoredFile, sha256)
+        stored.media, stored.state, stored.reason = facts or None, state, reason
+    return state

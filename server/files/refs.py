@@ -1,0 +1,40 @@
+"""Who may read a file: whoever may read a record that names it.
+
+Owns the look-up over every kind that declares a field of type file or chunk. The first look-up of a file searches the typed
+tables of the caller's scopes and keeps what it found in `file_ref`; later ones use that index and check the record's scope now.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import literal, select, text
+from sqlalchemy.orm import Session
+
+from server.db import unit
+from server.files.models import FileRef
+from server.kinds import KINDS
+
+CARRIERS = tuple(
+    (kind.name, field.name) for kind in KINDS.values() for field in kind.fields if field.type in ("file", "chunk")
+)
+
+
+def may_read(session: Session, sha256: str, scopes: tuple[str, ...]) -> bool:
+    """Whether a record in one of the scopes names the file."""
+    known = session.execute(
+        text("SELECT r.scope FROM file_ref f JOIN record r ON r.id = f.rec WHERE f.sha256 = :sha"), {"sha": sha256}
+    ).scalars()
+    if set(known) & set(scopes):
+        return True
+    found: list[str] = []
+    for kind, column in CARRIERS:
+        rows = session.execute(
+            text(f"SELECT id, scope FROM k_{kind} WHERE CAST({column} AS TEXT) LIKE :like"), {"like": f"%{sha256}%"}
+        )
+        found += [rec for rec, scope in rows if scope in scopes]
+    session.rollback()
+    if not found:
+        return False
+    with unit(session):
+        held = set(session.scalars(select(FileRef.rec).where(FileRef.sha256 == literal(sha256))))
+        session.add_all(FileRef(sha256=sha256, rec=rec) for rec in found if rec not in held)
+    return True

@@ -1,0 +1,249 @@
+"""HTTP of files: tus 1.0 (core, creation, checksum, expiration, termination) and reading. Thin.
+
+Who may upload: any enrolled device. Who may read: whoever may read a record that names the file. A file is always sent as data,
+never as a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from email.utils import formatdate
+from typing import Any, cast
+
+from flask import Blueprint, Response, current_app, request, stream_with_context
+from marshmallow import Schema, fields, validate
+from sqlalchemy import select
+
+from server.accounts.rights import Caller
+from server.db import db
+from server.errors import fail
+from server.files.models import StoredFile, Upload
+from server.files.refs import may_read
+from server.files.tus import CHECKSUMS, EXPIRE_MS, Uploads
+from server.ledger.clock import now_ms
+from server.web.endpoint import endpoint
+
+bp = Blueprint("files", __name__, url_prefix="/api/v1/files")
+TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
+KEY = re.compile(r"[0-9a-f]{64}\Z")
+MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}\Z")
+OCTETS = "application/offset+octet-stream"
+# Only these are shown inside the page; anything else is a download.
+SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
+
+
+class StatusIn(Schema):
+    """Hashes to ask about."""
+
+    sha256 = fields.List(
+        fields.String(validate=validate.Regexp(r"^[0-9a-f]{64}$")), required=True, validate=validate.Length(max=500)
+    )
+
+
+class FileOut(Schema):
+    """One complete file."""
+
+    sha256 = fields.String(required=True)
+    size = fields.Integer(required=True)
+    state = fields.String(required=True)
+
+
+class StatusOut(Schema):
+    """The files of the question that are complete and verified here."""
+
+    have = fields.List(fields.Nested(FileOut), required=True)
+
+
+def uploads() -> Uploads:
+    """The uploads of the running app."""
+    return cast(Uploads, current_app.extensions["xunan_uploads"])
+
+
+def _key(sha256: str) -> str:
+    if not KEY.match(sha256):
+        raise fail("not_found")
+    return sha256
+
+
+def _check_version() -> None:
+    if request.headers.get("Tus-Resumable") != "1.0.0":
+        raise fail("bad_version", headers={"Tus-Version": "1.0.0"})
+
+
+def _number(name: str) -> int:
+    text = request.headers.get(name, "")
+    if not text.isdecimal() or len(text) > 15:
+        raise fail("bad_request", reason=name)
+    return int(text)
+
+
+def _metadata() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in request.headers.get("Upload-Metadata", "").split(","):
+        name, _, value = pair.strip().partition(" ")
+        try:
+            found[name] = base64.b64decode(value, validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise fail("bad_request", reason="Upload-Metadata") from None
+    return found
+
+
+def _checksum() -> tuple[str, bytes] | None:
+    header = request.headers.get("Upload-Checksum")
+    if header is None:
+        return None
+    algorithm, _, value = header.partition(" ")
+    if algorithm not in CHECKSUMS:
+        raise fail("bad_request", reason="Upload-Checksum")
+    try:
+        return algorithm, base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise fail("bad_request", reason="Upload-Checksum") from None
+
+
+def _reply(status: int, **headers: str) -> Response:
+    response = Response(status=status)
+    response.headers.update(TUS)
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def _receive(key: str, start: int, length: int) -> int:
+    """Take the body of this request into the upload; returns the new offset."""
+    request.max_content_length = uploads().settings.upload_bytes_max
+    at = uploads().append(key, start, length, request.stream, _checksum())
+    uploads().finish(db.session(), key, now_ms())
+    return at
+
+
+@endpoint(bp, "OPTIONS", "", auth="none", returns="text/plain", status=204, summary="What this tus server can do")
+def options() -> Response:
+    """Capabilities."""
+    return _reply(
+        204, Tus_Version="1.0.0", Tus_Extension="creation,creation-with-upload,checksum,expiration,termination",
+        Tus_Checksum_Algorithm=",".join(CHECKSUMS), Tus_Max_Size=str(uploads().settings.upload_bytes_max),
+    )  # fmt: skip
+
+
+@endpoint(
+    bp, "POST", "", auth="device", body=OCTETS, returns="text/plain", status=201,
+    errors=("bad_version", "bad_request", "conflict", "checksum_mismatch", "locked", "offset_mismatch", "storage_full"),
+    summary="Begin (or find) the upload of a file by its SHA-256",
+)  # fmt: skip
+def create(caller: Caller) -> Response:
+    """tus creation; a file that is already complete answers Upload-Offset = its length."""
+    _check_version()
+    length = _number("Upload-Length")
+    metadata = _metadata()
+    key = _key(metadata.get("sha256", ""))
+    mime = metadata.get("mime", "application/octet-stream")
+    if not MIME.match(mime):
+        mime = "application/octet-stream"
+    at = now_ms()
+    offset = uploads().create(db.session(), key, length, mime, caller.device_id, at)
+    db.session.rollback()
+    if request.mimetype == OCTETS and offset == 0 and length > 0:
+        offset = _receive(key, 0, length)
+    elif length == 0:
+        uploads().finish(db.session(), key, at)
+    return _reply(
+        201, Location=f"/api/v1/files/{key}", Upload_Offset=str(offset),
+        Upload_Expires=formatdate((at + EXPIRE_MS) / 1000, usegmt=True),
+    )  # fmt: skip
+
+
+@endpoint(
+    bp, "PATCH", "/<sha256>", auth="device", body=OCTETS, returns="text/plain", status=204,
+    errors=("bad_version", "not_found", "offset_mismatch", "locked", "checksum_mismatch", "storage_full", "bad_request"),
+    summary="Continue an upload at its offset",
+)  # fmt: skip
+def patch(caller: Caller, sha256: str) -> Response:
+    """tus core."""
+    _check_version()
+    key = _key(sha256)
+    if request.mimetype != OCTETS:
+        raise fail("bad_media_type")
+    start = _number("Upload-Offset")
+    row = db.session.get(Upload, key)
+    stored = db.session.get(StoredFile, key)
+    length = row.length if row is not None else None
+    db.session.rollback()
+    if stored is not None:
+        return _reply(204, Upload_Offset=str(stored.size))
+    if length is None:
+        raise fail("not_found")
+    at = _receive(key, start, length)
+    return _reply(204, Upload_Offset=str(at))
+
+
+@endpoint(bp, "DELETE", "/<sha256>", auth="device", returns="text/plain", status=204, errors=("bad_version", "not_found"),
+    summary="Drop an upload under way",
+)  # fmt: skip
+def terminate(caller: Caller, sha256: str) -> Response:
+    """tus termination; only the device that began it."""
+    _check_version()
+    row = db.session.get(Upload, _key(sha256))
+    if row is None or row.device_id != caller.device_id:
+        raise fail("not_found")
+    db.session.rollback()
+    uploads().cancel(db.session(), sha256)
+    return _reply(204)
+
+
+@endpoint(bp, "POST", "/status", auth="device", body=StatusIn, returns=StatusOut, summary="Which of these files are complete")
+def status(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    """What a device asks before it calls a file delivered."""
+    rows = db.session.scalars(select(StoredFile).where(StoredFile.sha256.in_(body["sha256"]))).all()
+    return {"have": [{"sha256": row.sha256, "size": row.size, "state": row.state} for row in rows]}
+
+
+def _head(key: str) -> Response:
+    _check_version()
+    row = db.session.get(Upload, key)
+    stored = db.session.get(StoredFile, key)
+    if stored is not None:
+        return _reply(200, Upload_Offset=str(stored.size), Upload_Length=str(stored.size))
+    if row is None:
+        raise fail("not_found")
+    return _reply(
+        200, Upload_Offset=str(uploads().offset(key)), Upload_Length=str(row.length),
+        Upload_Expires=formatdate(row.expires_at / 1000, usegmt=True),
+    )  # fmt: skip
+
+
+@endpoint(
+    bp, "GET", "/<sha256>", auth="device", returns="application/octet-stream", errors=("not_found", "bad_version"),
+    summary="Read a file (GET) or ask for the offset of its upload (HEAD)",
+)  # fmt: skip
+def read(caller: Caller, sha256: str) -> Response:
+    """The bytes, or with `?variant=thumb|preview` a small WebP of an image."""
+    key = _key(sha256)
+    if request.method == "HEAD":
+        return _head(key)
+    session = db.session()
+    stored = session.get(StoredFile, key)
+    if stored is None or not may_read(session, key, caller.scopes):
+        raise fail("not_found")
+    mime, name = stored.mime, key
+    variant = request.args.get("variant")
+    store = uploads().store
+    if variant in ("thumb", "preview") and store.size(f"{key}.{variant}.webp") is not None:
+        name, mime = f"{key}.{variant}.webp", "image/webp"
+    try:
+        stream = store.open(name)
+    except FileNotFoundError:
+        raise fail("not_found") from None
+
+    def body() -> Any:
+        with stream:
+            while chunk := stream.read(1 << 16):
+                yield chunk
+
+    shown = mime in SHOWN
+    response = Response(stream_with_context(body()), mimetype=mime if shown else "application/octet-stream")
+    response.headers["Content-Length"] = str(store.size(name))
+    response.headers["Content-Disposition"] = "inline" if shown else f'attachment; filename="{key[:16]}.bin"'
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return response
