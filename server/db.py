@@ -2,13 +2,13 @@
 
 Owns how a connection is opened and how a transaction begins and ends; knows no table but through Base.
 Invariants: SQLite runs in WAL with synchronous=FULL and every writing transaction starts with BEGIN IMMEDIATE, so a
-read-modify-write never loses an update; a read-only unit takes a plain BEGIN. Times are UTC milliseconds (BigInteger).
-No transaction is left to autocommit: `unit()` commits on success and rolls back on any exception.
+read-modify-write never loses an update; a session outside a unit takes a plain BEGIN and only reads.
+Times are UTC milliseconds (BigInteger). No transaction is left to autocommit: `unit()` commits on success and rolls back on any exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ __all__ = [
     "make_engine",
     "migrate",
     "normalise_url",
+    "on_commit",
     "reading",
     "readonly_unit",
     "unit",
@@ -155,7 +156,8 @@ class Database:
         """Open the engine and bind sessions to it; a second call replaces the first (tests)."""
         self.close()
         self._engine = make_engine(url)
-        self._maker.configure(bind=self._engine)
+        # A session outside a unit only reads; it must not queue for SQLite's single write lock.
+        self._maker.configure(bind=self._engine.execution_options(readonly=True))
         return self._engine
 
     def close(self) -> None:
@@ -173,14 +175,19 @@ db = Database()
 def unit(session: Session | None = None) -> Iterator[Session]:
     """One writing transaction on `db.session` (or the given one): commit on success, roll back on any exception.
 
-    A transaction that earlier reads of the same session began is continued; a unit inside a unit is an error, because
-    the inner commit would tear the outer one.
+    A transaction that earlier reads of the same session began is ended first: on SQLite it has no write lock and an old
+    view, so it could not be continued safely. A unit inside a unit is an error: the inner commit would tear the outer one.
     """
     current = session if session is not None else db.session()
     if current.info.get("in_unit"):
         raise RuntimeError("unit() inside a unit()")
+    if current.in_transaction():
+        if current.new or current.dirty or current.deleted:
+            raise RuntimeError("changes were made before unit()")
+        current.rollback()
     current.info["in_unit"] = True
     try:
+        current.connection(execution_options={"readonly": False})
         yield current
         current.commit()
     except BaseException:
@@ -188,6 +195,14 @@ def unit(session: Session | None = None) -> Iterator[Session]:
         raise
     finally:
         current.info["in_unit"] = False
+        callbacks = current.info.pop("on_commit", [])
+    for callback in callbacks:
+        callback()
+
+
+def on_commit(session: Session, callback: Callable[[], None]) -> None:
+    """Call back after the open unit has committed; nothing is called when it rolls back."""
+    session.info.setdefault("on_commit", []).append(callback)
 
 
 def in_unit(session: Session) -> bool:

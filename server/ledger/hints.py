@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 Listener = Callable[[dict[str, int]], None]
 log = structlog.get_logger(__name__)
@@ -32,9 +30,3 @@ def after_commit(seq_by_scope: dict[str, int]) -> None:
             listener(seq_by_scope)
         except Exception:
             log.exception("hint_listener_failed")
-
-
-def when_committed(session: Session, seq_by_scope: dict[str, int]) -> None:
-    """Tell the listeners once the open unit of work of `session` commits; nothing is said if it rolls back."""
-    if seq_by_scope:
-        event.listen(session, "after_commit", lambda _session: after_commit(seq_by_scope), once=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.db import in_unit, unit
+from server.db import in_unit, on_commit, unit
 from server.ledger import hints
 from server.ledger.bulk import Bulk
 from server.ledger.clock import ensure_clock, now_ms
@@ -61,7 +61,7 @@ def append(
     at = now_ms() if at_ms is None else at_ms
     if in_unit(session):
         written, seq_by_scope = _append(session, user_id, ops, rights, at, author)
-        hints.when_committed(session, seq_by_scope)
+        on_commit(session, lambda: hints.after_commit(seq_by_scope))
         return written
     with unit(session):
         written, seq_by_scope = _append(session, user_id, ops, rights, at, author)
