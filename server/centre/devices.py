@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.accounts.models import Grant, User
 from server.centre.freshness import SILENT_AFTER_MS, load_handhelds
 from server.centre.naming import station_names
 from server.centre.reader import Reader
@@ -19,7 +20,7 @@ from server.centre.tables import core_table
 def list_devices(session: Session, reader: Reader, now_ms: int) -> dict[str, Any]:
     """{items, stations}: each device with its users, its last contact and what it said it still holds."""
     handhelds = load_handhelds(session, reader, now_ms)
-    grant, user = core_table("user_grant"), core_table("user_account")
+    grant, user = core_table(Grant.__tablename__), core_table(User.__tablename__)
     users: dict[str, list[dict[str, Any]]] = {}
     rows = session.execute(
         select(grant.c.device_id, user.c.id, user.c.name)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from server.accounts.models import Device, Grant, Post
 from server.centre.reader import Reader
 from server.centre.tables import core_table, iso
 
@@ -56,7 +57,7 @@ def _count(value: object) -> int:
 
 def load_handhelds(session: Session, reader: Reader, now_ms: int) -> list[Handheld]:
     """Every device that belongs to what the reader may see, by where it was enrolled and its users' posts."""
-    device, grant, post = core_table("device"), core_table("user_grant"), core_table("post")
+    device, grant, post = core_table(Device.__tablename__), core_table(Grant.__tablename__), core_table(Post.__tablename__)
     stations: dict[str, set[str]] = {}
     posts = session.execute(
         select(grant.c.device_id, post.c.station_code)

@@ -62,8 +62,10 @@ def like(text: str) -> str:
 def search_condition(kind: Kind, text: str) -> ColumnElement[bool]:
     """Match plain texts anywhere; match an identity or telephone number only as a whole."""
     found: list[ColumnElement[bool]] = []
+    # Notes about people may quote numbers that are masked when shown: digits must not find them piece by piece.
+    guarded = kind.personal and any(character.isdigit() for character in text)
     for declared, column in declared_columns(kind):
-        if declared.type not in ("text", "note", "choice"):
+        if declared.type not in ("text", "note", "choice") or (guarded and declared.type == "note"):
             continue
         if declared.privacy == "none" or declared.name in SEARCHABLE_PERSONAL:
             if declared.choices is not None:

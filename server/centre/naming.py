@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.accounts.models import Device, User
 from server.centre.masking import mask_value
 from server.centre.reader import Reader
 from server.centre.tables import core_table, has_table, kind_named, table_of
@@ -27,16 +28,17 @@ def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
 
 def user_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     """Names of users by id; an id that is no user is simply missing."""
-    user = core_table("user_account")
+    user = core_table(User.__tablename__)
     found: dict[str, str] = {}
     for part in _chunks(ids):
-        found.update(session.execute(select(user.c.id, user.c.name).where(user.c.id.in_(part))).tuples())
+        rows = session.execute(select(user.c.id, user.c.name).where(user.c.id.in_(part)))
+        found.update({user_id: name for user_id, name in rows})
     return found
 
 
 def devices_by_dev(session: Session, devs: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The enrolled device behind each incarnation `dev`: {id, name, letter, kind}."""
-    incarnation, device = core_table("incarnation"), core_table("device")
+    incarnation, device = core_table("incarnation"), core_table(Device.__tablename__)
     found: dict[str, dict[str, Any]] = {}
     for part in _chunks(devs):
         rows = session.execute(
@@ -55,7 +57,7 @@ def station_names(session: Session, codes: Iterable[str] | None = None) -> dict[
     wanted = select(station.c.code, station.c.name).where(station.c.life, station.c.code.is_not(None))
     if codes is not None:
         wanted = wanted.where(station.c.code.in_(sorted(set(codes))))
-    return {code: name or code for code, name in session.execute(wanted).tuples()}
+    return {code: name or code for code, name in session.execute(wanted)}
 
 
 def titles(session: Session, reader: Reader, kind_name: str, ids: Iterable[str]) -> dict[str, str]:

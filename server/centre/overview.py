@@ -38,7 +38,7 @@ def _by_scope(session: Session, reader: Reader, kind: str, where: ColumnElement[
         .where(reader.scopes(table.c.scope), table.c.life, where)
         .group_by(table.c.scope)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def _by_status(session: Session, reader: Reader, kind: str, *where: ColumnElement[bool]) -> dict[str, dict[str, int]]:
@@ -75,7 +75,7 @@ def open_conflicts(session: Session, reader: Reader) -> dict[str, int]:
         .where(reader.scopes(conflict.c.scope), conflict.c.closed_at.is_(None))
         .group_by(conflict.c.scope)
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def open_quarantine(session: Session, reader: Reader) -> dict[str, int]:

@@ -23,10 +23,8 @@ def built_town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database file, built once."""
     path = tmp_path_factory.mktemp("centre") / "town.db"
     migrate(db.init(f"sqlite:///{path}"))
-    from server.db import Base; Base.metadata.create_all(db.engine)  # TEMP
     build_town()
-    with db.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    # Closing the last connection folds the write-ahead log into the file, so that the file alone can be copied.
     db.close()
     return path
 

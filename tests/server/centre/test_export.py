@@ -62,4 +62,4 @@ def test_codes_are_written_in_official_words(session: Session, operator: Reader)
 
 
 def test_a_head_exports_only_his_own_station(session: Session, head: Reader) -> None:
-    assert "窨井盖丢失" not in parts(session, head, "hazard")["xl/sharedStrings.xml"]
+    assert "北门井盖破损" not in parts(session, head, "hazard")["xl/sharedStrings.xml"]

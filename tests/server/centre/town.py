@@ -145,7 +145,7 @@ def _station_work() -> None:
 
 def _elsewhere() -> None:
     stranger = Device("hand-c", Caller("d_hand_c", ("town", OTHER)), user=STRANGER)
-    values = {"scope": OTHER, "code": "C-0001", "title": "窨井盖丢失", "severity": "general", "status": "found"}
+    values = {"scope": OTHER, "code": "C-0001", "title": "北门井盖破损", "severity": "general", "status": "found"}
     stranger.write(ELSEWHERE, "hazard", {name: reg(value) for name, value in values.items()}, scope=OTHER)
     person = {"scope": OTHER, "name": "李测试"}
     stranger.write(PERSON_C, "person", {name: reg(value) for name, value in person.items()}, scope=OTHER)
