@@ -8,8 +8,10 @@ import "./styles/base.css";
 import "./styles/components.css";
 import { createApp } from "vue";
 import App from "./App.vue";
+import { watch_updates } from "./components/app_update";
 import { apply_view } from "./components/view_settings";
 import type { Session } from "./engine";
+import { load_words } from "./i18n";
 import { go, recheck, route, start_router } from "./router";
 import { centre_routes } from "./screens/centre/routes";
 import { field_routes } from "./screens/field/routes";
@@ -34,6 +36,7 @@ async function start(): Promise<void> {
   const [{ open_engine }, { browser_ports }] = await Promise.all([
     import("./engine"),
     import("./device/browser_ports"),
+    load_words(),
   ]);
   const engine = await open_engine(browser_ports());
   provide_engine(engine);
@@ -50,6 +53,8 @@ async function start(): Promise<void> {
   });
   createApp(App).mount("#app");
   if (route.record === null) recheck();
+  // Without a worker the page still works online; a refusal (private window) is not an error to show.
+  await watch_updates().catch(() => undefined);
 }
 
 void start().catch((error: unknown) => {

@@ -15,7 +15,8 @@ export function mask_name(name: string): string {
 const mask_phone = (phone: string): string =>
   phone.length >= 8 ? `${phone.slice(0, 3)}${"*".repeat(Math.max(1, phone.length - 7))}${phone.slice(-4)}` : "****";
 
-const mask_id = (id: string): string => (id.length > 3 ? `${id.slice(0, 1)}${"*".repeat(id.length - 3)}${id.slice(-2)}` : "***");
+const mask_id = (id: string): string =>
+  id.length > 3 ? `${id.slice(0, 1)}${"*".repeat(id.length - 3)}${id.slice(-2)}` : "***";
 
 function mask_address(address: string): string {
   const cut = /^.*?(居委会|村委会|社区|居民区|村|镇|小区|新村|苑|里)/u.exec(address)?.[0];

@@ -4,7 +4,7 @@
  * Invariant: a personal value is masked here unless the caller says it was unmasked.
  */
 import type { Engine, Rec } from "../engine";
-import { KINDS, type Field } from "../generated/kinds";
+import { type Field, KINDS } from "../generated/kinds";
 import { choice_label, kind_label, moment, t } from "../i18n";
 import { mask_field } from "./masking";
 
@@ -47,7 +47,9 @@ export function value_words(engine: Engine, kind: string, name: string, value: u
     case "choice":
       return choice_label(field.choices ?? "", value);
     case "choices":
-      return Array.isArray(value) ? value.map((code) => choice_label(field.choices ?? "", code)).join("、") : String(value);
+      return Array.isArray(value)
+        ? value.map((code) => choice_label(field.choices ?? "", code)).join("、")
+        : String(value);
     case "bool":
       return value === true ? t("value.yes") : t("value.no");
     case "time":

@@ -24,7 +24,9 @@ async function open_detector(): Promise<Detector> {
     import("zxing-wasm/reader"),
     import("zxing-wasm/reader/zxing_reader.wasm?url"),
   ]);
-  prepareZXingModule({ overrides: { locateFile: (path: string, prefix: string) => (path.endsWith(".wasm") ? url : prefix + path) } });
+  prepareZXingModule({
+    overrides: { locateFile: (path: string, prefix: string) => (path.endsWith(".wasm") ? url : prefix + path) },
+  });
   const canvas = document.createElement("canvas");
   return {
     async detect(source) {

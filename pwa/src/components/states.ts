@@ -4,9 +4,31 @@
  * Invariant: two states that a person must tell apart never differ by colour only.
  */
 export type ShapeName =
-  | "ring" | "dashed" | "half" | "dot" | "check" | "triangle" | "diamond" | "square" | "cross" | "clock" | "up"
-  | "pause" | "play" | "plus" | "minus" | "back" | "go" | "camera" | "scan" | "pin" | "search" | "lock" | "person"
-  | "eye" | "phone";
+  | "ring"
+  | "dashed"
+  | "half"
+  | "dot"
+  | "check"
+  | "triangle"
+  | "diamond"
+  | "square"
+  | "cross"
+  | "clock"
+  | "up"
+  | "pause"
+  | "play"
+  | "plus"
+  | "minus"
+  | "back"
+  | "go"
+  | "camera"
+  | "scan"
+  | "pin"
+  | "search"
+  | "lock"
+  | "person"
+  | "eye"
+  | "phone";
 export type Tone = "ok" | "warn" | "danger" | "dispute" | "offline" | "info" | "plain";
 export interface Look {
   shape: ShapeName;

@@ -5,14 +5,26 @@
  * Invariant: an unknown code is shown raw, never hidden.
  */
 import { ref } from "vue";
-import { KINDS, LISTS } from "../generated/kinds";
-import { field } from "./field";
+import type { ChoiceList, Kind } from "../generated/kinds";
+import type { field } from "./field";
 import { shell } from "./shell";
 
 export type Locale = "zh" | "en";
-const words = { ...shell, ...field };
-export type Key = keyof typeof words;
+export type Key = keyof typeof shell | keyof typeof field;
 export type Params = Readonly<Record<string, string | number>>;
+
+type Pair = readonly [string, string];
+const words: Record<string, Pair> = { ...shell };
+let KINDS: Readonly<Record<string, Kind>> = {};
+let LISTS: Readonly<Record<string, ChoiceList>> = {};
+
+/** The words of the work screens and of the records: not needed to paint the shell, so they are not in its bundle. */
+export async function load_words(): Promise<void> {
+  const [screens, kinds] = await Promise.all([import("./field"), import("../generated/kinds")]);
+  Object.assign(words, screens.field);
+  KINDS = kinds.KINDS;
+  LISTS = kinds.LISTS;
+}
 
 const STORE = "xunan.locale";
 export const locale = ref<Locale>(localStorage.getItem(STORE) === "en" ? "en" : "zh");
@@ -25,7 +37,7 @@ export function set_locale(next: Locale): void {
 }
 
 export function t(key: Key, params: Params = {}): string {
-  const pair: readonly [string, string] = words[key];
+  const pair = words[key] ?? ([key, key] as const);
   const text = locale.value === "en" ? pair[1] : pair[0];
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
 }
@@ -72,7 +84,9 @@ export function moment(value: unknown, now = Date.now()): string {
   const today = new Date(now);
   if (at.toDateString() === today.toDateString()) return clock(value);
   const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return at.getFullYear() === today.getFullYear() ? `${day} ${clock(value)}` : `${at.getFullYear()}-${day} ${clock(value)}`;
+  return at.getFullYear() === today.getFullYear()
+    ? `${day} ${clock(value)}`
+    : `${at.getFullYear()}-${day} ${clock(value)}`;
 }
 
 export function age(value: unknown, now = Date.now()): string {

@@ -17,5 +17,9 @@ export function sections_of(value: unknown): Section[] {
   if (!Array.isArray(value)) return [];
   return (value as Partial<Section>[])
     .filter((section) => Array.isArray(section.items))
-    .map((section, i) => ({ id: String(section.id ?? i), title: String(section.title ?? ""), items: (section.items ?? []).map((item) => ({ ...item, id: String(item.id) })) }));
+    .map((section, i) => ({
+      id: String(section.id ?? i),
+      title: String(section.title ?? ""),
+      items: (section.items ?? []).map((item) => ({ ...item, id: String(item.id) })),
+    }));
 }

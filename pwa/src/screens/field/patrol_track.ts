@@ -7,8 +7,8 @@
 import { shallowRef } from "vue";
 import { distance_m } from "../../components/geo";
 import { add, log } from "../../desk";
+import { encode_track, type Fix } from "../../device/track_codec";
 import type { Engine } from "../../engine";
-import { encode_track, type Fix } from "./track_chunk";
 
 export const GAP_MS = 15_000;
 const STEP_M = 6;
@@ -36,7 +36,7 @@ export function segments_of(fixes: readonly Fix[]): Fix[][] {
   const cut: Fix[][] = [];
   let last: Fix | null = null;
   for (const fix of fixes) {
-    if (last === null || fix.t_ms - last.t_ms > GAP_MS) cut.push([]);
+    if (last === null || fix.t - last.t > GAP_MS) cut.push([]);
     cut[cut.length - 1]?.push(fix);
     last = fix;
   }
@@ -73,7 +73,8 @@ export class Recorder {
     this.show(paused ? "paused" : "wait");
     document.addEventListener("visibilitychange", this.on_visibility);
     if (paused) return;
-    if (this.kept.last !== null && this.engine.now() - this.kept.last.t_ms > 4 * GAP_MS) await this.note_gap(this.kept.last.t_ms, this.engine.now(), "killed");
+    if (this.kept.last !== null && this.engine.now() - this.kept.last.t > 4 * GAP_MS)
+      await this.note_gap(this.kept.last.t, this.engine.now(), "killed");
     this.listen();
   }
 
@@ -87,7 +88,7 @@ export class Recorder {
     this.watch_id = navigator.geolocation.watchPosition(
       ({ coords }) =>
         this.take({
-          t_ms: this.engine.now(),
+          t: this.engine.now(),
           lat_e7: Math.round(coords.latitude * 1e7),
           lon_e7: Math.round(coords.longitude * 1e7),
           acc_dm: Math.round(coords.accuracy * 10),
@@ -109,17 +110,18 @@ export class Recorder {
   private take(fix: Fix): void {
     const last = this.kept.last;
     if (this.paused || fix.acc_dm > ACC_MAX_DM) return;
-    if (last !== null && fix.t_ms - last.t_ms < STEP_MS && distance_m(lat_lon(last), lat_lon(fix)) < STEP_M) {
+    if (last !== null && fix.t - last.t < STEP_MS && distance_m(lat_lon(last), lat_lon(fix)) < STEP_M) {
       this.show("ok");
       return;
     }
-    if (last !== null && fix.t_ms - last.t_ms > 4 * GAP_MS && this.hidden_since === null) void this.note_gap(last.t_ms, fix.t_ms, "no_fix");
+    if (last !== null && fix.t - last.t > 4 * GAP_MS && this.hidden_since === null)
+      void this.note_gap(last.t, fix.t, "no_fix");
     this.kept.last = fix;
     this.kept.fixes.push(fix);
     this.walked.push(fix);
     void this.engine.drafts.put(this.key, this.kept);
     const first = this.kept.fixes[0];
-    if (this.kept.fixes.length >= CHUNK_FIXES || (first !== undefined && fix.t_ms - first.t_ms > CHUNK_MS)) void this.flush();
+    if (this.kept.fixes.length >= CHUNK_FIXES || (first !== undefined && fix.t - first.t > CHUNK_MS)) void this.flush();
     this.show("ok");
   }
 
@@ -131,7 +133,8 @@ export class Recorder {
     const since = this.hidden_since;
     this.hidden_since = null;
     if (this.paused) return;
-    if (since !== null && this.engine.now() - since > GAP_MS) void this.note_gap(since, this.engine.now(), "screen_off");
+    if (since !== null && this.engine.now() - since > GAP_MS)
+      void this.note_gap(since, this.engine.now(), "screen_off");
     this.listen();
     void this.keep_awake();
   };
@@ -153,8 +156,20 @@ export class Recorder {
     const end = fixes[fixes.length - 1];
     if (first === undefined || end === undefined) return;
     const blob = new Blob([encode_track(fixes)], { type: "application/x-xunan-track" });
-    const { sha256, size } = await this.engine.keep_file(blob, { role: "track", mime: blob.type, owner: this.patrol, owner_kind: "patrol" });
-    const chunk = { seq: this.kept.seq, t0: new Date(first.t_ms).toISOString(), t1: new Date(end.t_ms).toISOString(), count: fixes.length, sha256, size };
+    const { sha256, size } = await this.engine.keep_file(blob, {
+      role: "track",
+      mime: blob.type,
+      owner: this.patrol,
+      owner_kind: "patrol",
+    });
+    const chunk = {
+      seq: this.kept.seq,
+      t0: new Date(first.t).toISOString(),
+      t1: new Date(end.t).toISOString(),
+      count: fixes.length,
+      sha256,
+      size,
+    };
     await this.engine.write([{ rec: this.patrol, kind: "patrol", f: { track: add(chunk) } }]);
     this.kept = { seq: this.kept.seq + 1, fixes: this.kept.fixes.slice(fixes.length), last: this.kept.last };
     await this.engine.drafts.put(this.key, this.kept);

@@ -36,28 +36,79 @@ export const HAZARD_STEPS: Record<string, NextStep[]> = {
 
 /** M-48: 待转移→已通知→转移中→已到达→(外出/送医)→已返回; 拒转、失联、在外地 from every open state. */
 export const TRANSFER_STEPS: Record<string, NextStep[]> = {
-  pending: [step("notified", "transfer.notified", true), step("moving", "transfer.moving"), step("arrived", "transfer.arrived"), step("refused", "transfer.refused"), step("missing", "transfer.missing"), step("away", "transfer.away")],
-  notified: [step("moving", "transfer.moving", true), step("arrived", "transfer.arrived"), step("refused", "transfer.refused"), step("missing", "transfer.missing"), step("away", "transfer.away")],
-  moving: [step("arrived", "transfer.arrived", true), step("hospital", "transfer.hospital"), step("missing", "transfer.missing"), step("refused", "transfer.refused")],
-  refused: [step("notified", "transfer.notified"), step("moving", "transfer.moving", true), step("arrived", "transfer.arrived"), step("missing", "transfer.missing")],
-  missing: [step("notified", "transfer.found_again", true), step("moving", "transfer.moving"), step("arrived", "transfer.arrived"), step("away", "transfer.away")],
-  arrived: [step("out", "transfer.out"), step("hospital", "transfer.hospital"), step("returned", "transfer.returned", true), step("missing", "transfer.missing")],
+  pending: [
+    step("notified", "transfer.notified", true),
+    step("moving", "transfer.moving"),
+    step("arrived", "transfer.arrived"),
+    step("refused", "transfer.refused"),
+    step("missing", "transfer.missing"),
+    step("away", "transfer.away"),
+  ],
+  notified: [
+    step("moving", "transfer.moving", true),
+    step("arrived", "transfer.arrived"),
+    step("refused", "transfer.refused"),
+    step("missing", "transfer.missing"),
+    step("away", "transfer.away"),
+  ],
+  moving: [
+    step("arrived", "transfer.arrived", true),
+    step("hospital", "transfer.hospital"),
+    step("missing", "transfer.missing"),
+    step("refused", "transfer.refused"),
+  ],
+  refused: [
+    step("notified", "transfer.notified"),
+    step("moving", "transfer.moving", true),
+    step("arrived", "transfer.arrived"),
+    step("missing", "transfer.missing"),
+  ],
+  missing: [
+    step("notified", "transfer.found_again", true),
+    step("moving", "transfer.moving"),
+    step("arrived", "transfer.arrived"),
+    step("away", "transfer.away"),
+  ],
+  arrived: [
+    step("out", "transfer.out"),
+    step("hospital", "transfer.hospital"),
+    step("returned", "transfer.returned", true),
+    step("missing", "transfer.missing"),
+  ],
   hospital: [step("arrived", "transfer.arrived", true), step("returned", "transfer.returned")],
-  out: [step("arrived", "transfer.arrived", true), step("returned", "transfer.returned"), step("missing", "transfer.missing")],
-  away: [step("notified", "transfer.notified"), step("arrived", "transfer.arrived"), step("returned", "transfer.returned", true)],
+  out: [
+    step("arrived", "transfer.arrived", true),
+    step("returned", "transfer.returned"),
+    step("missing", "transfer.missing"),
+  ],
+  away: [
+    step("notified", "transfer.notified"),
+    step("arrived", "transfer.arrived"),
+    step("returned", "transfer.returned", true),
+  ],
   returned: [step("pending", "transfer.pending")],
 };
 
 /** Stocktake: 计划→清点→复点→差异核查→站长复核→镇审核→完成 (M-39). */
-export const COUNT_ORDER = ["planned", "counting", "recount", "investigating", "head_review", "town_review", "completed"];
+export const COUNT_ORDER = [
+  "planned",
+  "counting",
+  "recount",
+  "investigating",
+  "head_review",
+  "town_review",
+  "completed",
+];
 
 export const EXPIRING_DAYS = 60;
 export const CONFIRM_DAYS = 183;
 
 export const is_open_hazard = (rec: Rec): boolean => rec.v.status !== "closed";
 export const is_overdue = (rec: Rec): boolean => is_open_hazard(rec) && days_until(rec.v.due) < 0;
-export const is_running_event = (rec: Rec): boolean => ["warning", "active", "raised", "lowered"].includes(String(rec.v.status));
-export const is_of_station = (rec: Rec, scope: string): boolean => scope === "town" || scope === `station:${String(rec.v.station_code)}`;
+export const is_running_event = (rec: Rec): boolean =>
+  ["warning", "active", "raised", "lowered"].includes(String(rec.v.status));
+export const is_of_station = (rec: Rec, scope: string): boolean =>
+  scope === "town" || scope === `station:${String(rec.v.station_code)}`;
 
 export interface StockLine {
   item: Rec;

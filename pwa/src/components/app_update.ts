@@ -1,0 +1,32 @@
+/**
+ * The service worker: registers it, and asks before a new version takes over.
+ * Owns the asking. Must not reload on its own: a form may be open.
+ */
+import { t } from "../i18n";
+import { say } from "./toast";
+
+export async function watch_updates(): Promise<void> {
+  if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
+  let agreed = false;
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    if (agreed) location.reload();
+  });
+  const registration = await navigator.serviceWorker.register("/sw.js");
+  const offer = (worker: ServiceWorker | null): void => {
+    if (worker === null || navigator.serviceWorker.controller === null) return;
+    say(t("app.new_version"), {
+      words: t("app.update"),
+      run: () => {
+        agreed = true;
+        worker.postMessage({ type: "SKIP_WAITING" });
+      },
+    });
+  };
+  offer(registration.waiting);
+  registration.addEventListener("updatefound", () => {
+    const fresh = registration.installing;
+    fresh?.addEventListener("statechange", () => {
+      if (fresh.state === "installed") offer(fresh);
+    });
+  });
+}
