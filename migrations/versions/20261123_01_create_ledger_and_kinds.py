@@ -634,7 +634,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_record")),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_record_parked_since"), ["parked_since"], unique=False)
+        waiting = sa.text("parked_since IS NOT NULL")
+        batch_op.create_index(
+            "ix_record_parked_since",
+            ["parked_since"],
+            unique=False,
+            sqlite_where=waiting,
+            postgresql_where=waiting,
+        )
         batch_op.create_index("ix_record_scope_seq", ["scope", "seq"], unique=False)
 
     op.create_table(
@@ -678,7 +685,7 @@ def downgrade() -> None:
     op.drop_table("scope_digest")
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.drop_index("ix_record_scope_seq")
-        batch_op.drop_index(batch_op.f("ix_record_parked_since"))
+        batch_op.drop_index("ix_record_parked_since")
 
     op.drop_table("record")
     with op.batch_alter_table("quarantine", schema=None) as batch_op:

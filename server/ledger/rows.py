@@ -23,8 +23,8 @@ from sync.merge_kinds import counter_state, is_visible, log_entries, set_values,
 
 _BIGINT_MAX = 2**63 - 1
 Value = Any
-# Columns every update writes, in this order, before the changed ones.
-STANDING = ("scope", "seq", "life", "in_dispute", "created_at", "updated_at")
+# Columns every write brings, after the projected ones. `scope` is separate: rewriting an indexed column costs even when equal.
+STANDING = ("seq", "life", "in_dispute", "created_at", "updated_at")
 
 
 def json_text(value: Any) -> str:
@@ -160,7 +160,7 @@ class Projection:
         table_columns = set(MODELS[kind.name].__table__.columns.keys())
         self.by_field = {field.name: _columns_of_field(field, table_columns) for field in kind.fields}
         self.all = [column for columns in self.by_field.values() for column in columns]
-        self.insert_columns = (*(column.name for column in self.all), *STANDING, "id")
+        self.insert_columns = (*(column.name for column in self.all), "scope", *STANDING, "id")
 
     def changed(self, names: Iterable[str]) -> list[Column]:
         """Columns that depend on the named wire fields, in declared order."""
@@ -176,4 +176,4 @@ def projection(kind: str) -> Projection | None:
 
 def standing(record: Record, seq: int, disputed: bool, first_at: int, last_at: int) -> tuple[Value, ...]:
     """Values of STANDING and the id."""
-    return (record.scope, seq, is_visible(record), disputed, first_at, last_at, record.id)
+    return (seq, is_visible(record), disputed, first_at, last_at, record.id)

@@ -25,7 +25,7 @@ from server.db import reading, unit
 from server.ledger.bulk import Bulk
 from server.ledger.clock import Clock, Cursor, read_clock, scopes_hash, write_cursor
 from server.ledger.state import wire
-from server.ledger.sync import narrowed, prepare
+from server.ledger.sync import is_ready, narrowed, prepare
 from sync import limits
 
 FORMAT = "xunan-snapshot-1"
@@ -58,7 +58,10 @@ def get(session: Session, scope: str, data_dir: Path) -> Snapshot:
 def listing(session: Session, scopes: tuple[str, ...], data_dir: Path) -> dict[str, Any]:
     """What a new device loads: the snapshots of its scopes and the cursor to pull from afterwards."""
     names = narrowed(scopes, None)
-    prepare(session, names)
+    with reading(session) as reader:
+        ready = is_ready(reader, names)
+    if not ready:
+        prepare(session, names)
     snapshots = {scope: get(session, scope, data_dir) for scope in names}
     with reading(session) as reader:
         clock = _clock(reader)

@@ -85,13 +85,17 @@ def _write_rows(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -
         if each.anew:
             bulk.execute(f'DELETE FROM "{plan.table}" WHERE id = ?', (record.id,))
         if each.anew or each.stored is None or each.stored.seq == 0:
-            values = tuple([column.read(record) for column in plan.all])
-            inserts[plan.table, plan.insert_columns].append(values + fixed)
+            values = [column.read(record) for column in plan.all]
+            inserts[plan.table, plan.insert_columns].append((*values, record.scope, *fixed))
             continue
         # A released parked field is not among the op's own fields, so such a record is projected whole.
         columns = plan.all if each.had_parked else plan.changed(each.changed)
-        names = (*[column.name for column in columns], *STANDING, "id")
-        updates[plan.table, names].append(tuple([column.read(record) for column in columns]) + fixed)
+        names = [column.name for column in columns]
+        values = [column.read(record) for column in columns]
+        if record.scope != each.stored.scope:
+            names.append("scope")
+            values.append(record.scope)
+        updates[plan.table, (*names, *STANDING, "id")].append((*values, *fixed))
     for (table, names), rows in inserts.items():
         bulk.insert(table, names, rows)
     for (table, names), rows in updates.items():

@@ -58,12 +58,10 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes
         head |= {"fork": True} if pushed.fork else {"resend_from": pushed.resend_from}
         head |= {"records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
         return orjson.dumps(head | {"cursor": header.cursor, "more": True})
-    prepare(session, scopes)
-    with reading(session) as reader:
-        try:
-            page = pull(reader, header.cursor, scopes, header.limit)
-        except BadCursor as error:
-            raise fail("rebase", reason=str(error)) from error
+    try:
+        page = read_page(session, header, scopes)
+    except BadCursor as error:
+        raise fail("rebase", reason=str(error)) from error
     return _encode(head, page)
 
 
@@ -84,14 +82,26 @@ def standing(session: Session, header: Header) -> Pushed:
     return pushed
 
 
+def read_page(session: Session, header: Header, scopes: tuple[str, ...]) -> Page:
+    """One page in one reading transaction. Raises BadCursor."""
+    for _ in range(2):
+        with reading(session) as reader:
+            if is_ready(reader, scopes):
+                return pull(reader, header.cursor, scopes, header.limit)
+        prepare(session, scopes)
+    raise RuntimeError("the ledger does not remember a set of scopes")
+
+
+def is_ready(reader: Session, scopes: tuple[str, ...]) -> bool:
+    """Whether the clock exists and a cursor may already name these scopes."""
+    return read_clock(reader) is not None and scopes_known(reader, scopes)
+
+
 def prepare(session: Session, scopes: tuple[str, ...]) -> None:
-    """Make sure that the clock exists and that a cursor may name these scopes; writes only at the first use."""
-    with reading(session) as reader:
-        ready = read_clock(reader) is not None and scopes_known(reader, scopes)
-    if not ready:
-        with unit(session):
-            ensure_clock(session)
-            remember_scopes(session, scopes)
+    """Make the clock and remember the scopes; a write, needed only at their first use."""
+    with unit(session):
+        ensure_clock(session)
+        remember_scopes(session, scopes)
 
 
 def _encode(head: dict[str, Any], page: Page) -> bytes:
