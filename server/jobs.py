@@ -89,7 +89,7 @@ def run_one(session: Session, at: int) -> bool:
     job_id, name, args = leased
     try:
         _work[name](session, args, at)
-    except Exception as error:  # noqa: BLE001 - any failure of any job is recorded, and the runner goes on
+    except Exception as error:
         session.rollback()
         log.exception("job_failed", job=job_id, name=name)
         with unit(session):

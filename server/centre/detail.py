@@ -14,9 +14,23 @@ from sqlalchemy.orm import Session
 from server.centre import blobs
 from server.centre.history import fields_of, load_ops
 from server.centre.masking import is_masked_field, mask_value
-from server.centre.naming import devices_by_dev, names_in, station_names, titles, user_names
+from server.centre.naming import (
+    devices_by_dev,
+    names_in,
+    station_names,
+    titles,
+    user_names,
+)
 from server.centre.reader import Reader
-from server.centre.tables import core_table, has_table, kind_named, plain, station_of, table_of, values_of
+from server.centre.tables import (
+    core_table,
+    has_table,
+    kind_named,
+    plain,
+    station_of,
+    table_of,
+    values_of,
+)
 from sync import fold, merge_kinds
 from sync.fields import Kind
 

@@ -22,7 +22,13 @@ from server.centre.lists import NEVER_SHOWN, ListQuery, conditions, ordered
 from server.centre.masking import mask_value
 from server.centre.naming import names_in, station_names
 from server.centre.reader import Reader
-from server.centre.tables import TOWN_TIME, declared_columns, station_of, table_of, values_of
+from server.centre.tables import (
+    TOWN_TIME,
+    declared_columns,
+    station_of,
+    table_of,
+    values_of,
+)
 from sync.fields import Field, Kind
 
 ROWS_MAX = 100_000

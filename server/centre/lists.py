@@ -9,14 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, Table, and_, false, func, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from server.centre.conditions import Today, only
 from server.centre.masking import mask_value
 from server.centre.naming import names_in, station_names
 from server.centre.reader import Reader
-from server.centre.tables import declared_columns, kind_named, station_of, table_of, values_of
+from server.centre.tables import (
+    declared_columns,
+    kind_named,
+    station_of,
+    table_of,
+    values_of,
+)
 from sync.fields import Kind
 
 PAGE_SIZE = 50

@@ -1,6 +1,6 @@
 """Patrol tracks for the map: chunks of fixes decoded into segments that never cross a gap.
 
-Owns the decoding of track chunks (written by pwa/src/device/track) and the cutting into segments.
+Owns the decoding of track chunks (written by pwa/src/device/track_codec.ts) and the cutting into segments.
 Invariants: two fixes further apart in time than GAP_MS are never joined; a missing or damaged chunk is a gap with its
 reason, not an error; recorded gaps and pauses are given with the reason the device wrote.
 """
@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-GAP_MS = 15_000
+# The device records a gap after 15 s of silence; times are rounded to whole seconds, hence one more.
+GAP_MS = 16_000
+STEP_T_MS, STEP_DEG_E7, STEP_ACC_DM = 1000, 50, 50
 POINTS_MAX = 200_000
 MAGIC = b"XT1"
 
@@ -49,8 +51,22 @@ def _signed(value: int) -> int:
 
 
 def decode(data: bytes) -> list[Fix]:
-    """Decode one chunk: see pwa/src/device/track. Raises BadTrack on anything else."""
-    raise BadTrack("unknown encoding")
+    """Decode one chunk of the format in pwa/src/device/track_codec.ts. Raises BadTrack on anything else."""
+    if not data.startswith(MAGIC):
+        raise BadTrack("not a track chunk")
+    raw, at = _varint(data, len(MAGIC))
+    count = _signed(raw)
+    if not 0 <= count <= POINTS_MAX:
+        raise BadTrack("count")
+    point = [0, 0, 0, 0]
+    fixes: list[Fix] = []
+    for _ in range(count):
+        for index in range(4):
+            raw, at = _varint(data, at)
+            point[index] += _signed(raw)
+        t, lat, lon, acc = point
+        fixes.append(Fix(t * STEP_T_MS, lat * STEP_DEG_E7, lon * STEP_DEG_E7, acc * STEP_ACC_DM))
+    return fixes
 
 
 def segments(fixes: Iterable[Fix]) -> list[list[Fix]]:
@@ -120,7 +136,7 @@ def _gap(patrol_id: str, before: Fix, after: Fix, reasons: list[dict[str, Any]],
     reason = next((each.get("reason") for each in reasons if _overlaps(each, before.t_ms, after.t_ms)), None)
     properties = {
         "patrol": patrol_id, "what": "gap", "t0": before.t_ms, "t1": after.t_ms,
-        "reason": reason or ("chunk_missing" if missing else "unknown"),
+        "reason": reason or ("chunk_missing" if missing else "weak_fix"),
     }  # fmt: skip
     return {"type": "Feature", "id": patrol_id, "geometry": {"type": "MultiPoint", "coordinates": ends}, "properties": properties}
 

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Mapped
 
 from server.db import Base
 from server.kinds import lists
-from server.kinds.columns import EVERYONE, About, Int, Json, Located, RecordRow, Str, declare
+from server.kinds.columns import (
+    EVERYONE,
+    About,
+    Int,
+    Json,
+    Located,
+    RecordRow,
+    Str,
+    declare,
+)
 
 
 class Attachment(RecordRow, Located, Base):

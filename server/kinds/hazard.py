@@ -10,7 +10,17 @@ from sqlalchemy.orm import Mapped
 
 from server.db import Base
 from server.kinds import lists
-from server.kinds.columns import EVERYONE, About, Bool, Int, Json, Located, RecordRow, Str, declare
+from server.kinds.columns import (
+    EVERYONE,
+    About,
+    Bool,
+    Int,
+    Json,
+    Located,
+    RecordRow,
+    Str,
+    declare,
+)
 
 
 class Hazard(RecordRow, Located, Base):

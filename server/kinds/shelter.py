@@ -10,7 +10,17 @@ from sqlalchemy.orm import Mapped
 
 from server.db import Base
 from server.kinds import lists
-from server.kinds.columns import HEADS, About, Bool, Int, Json, Located, RecordRow, Str, declare
+from server.kinds.columns import (
+    HEADS,
+    About,
+    Bool,
+    Int,
+    Json,
+    Located,
+    RecordRow,
+    Str,
+    declare,
+)
 
 
 class Shelter(RecordRow, Located, Base):

@@ -15,7 +15,15 @@ import orjson
 from sqlalchemy.orm import Session
 
 from server.ledger.bulk import Bulk
-from server.ledger.clock import BadCursor, Clock, Cursor, read_clock, read_cursor, scopes_hash, write_cursor
+from server.ledger.clock import (
+    BadCursor,
+    Clock,
+    Cursor,
+    read_clock,
+    read_cursor,
+    scopes_hash,
+    write_cursor,
+)
 from server.ledger.state import wire
 
 

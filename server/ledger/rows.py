@@ -19,7 +19,13 @@ import orjson
 from server.kinds import KINDS, MODELS
 from sync.fields import Field, Kind
 from sync.fold import Record
-from sync.merge_kinds import counter_state, is_visible, log_entries, set_values, shown_value
+from sync.merge_kinds import (
+    counter_state,
+    is_visible,
+    log_entries,
+    set_values,
+    shown_value,
+)
 
 _BIGINT_MAX = 2**63 - 1
 Value = Any
