@@ -84,12 +84,14 @@ function compose_one(
   const known = working.get(rec) ?? context.folded(rec);
   const record = known ?? new_record(rec, draft.kind);
   working.set(rec, record);
-  const is_new = known === undefined || (record.reg.get("scope")?.length ?? 0) === 0;
+  // The centre edits records it does not hold, by naming the heads its author saw: that is no creation.
+  const elsewhere = known === undefined && Object.values(draft.f).some(names_parents);
+  const is_new = !elsewhere && (known === undefined || (record.reg.get("scope")?.length ?? 0) === 0);
   const scope = draft.scope ?? (record.scope !== "" ? record.scope : context.default_scope(kind));
   if (scope === "") throw new DraftError("no_scope");
   const fields: Record<string, Fop> = {};
   if (is_new) fields.scope = { k: "reg", v: scope, b: [] };
-  else if (draft.scope !== undefined && draft.scope !== record.scope)
+  else if (!elsewhere && draft.scope !== undefined && draft.scope !== record.scope)
     fields.scope = register(record, "scope", draft.scope);
   for (const [name, input] of Object.entries(draft.f)) {
     const fop = to_fop(record, name, input, field_of(kind, name));
@@ -100,7 +102,7 @@ function compose_one(
     n,
     rec,
     kind: draft.kind,
-    scope: is_new ? scope : record.scope,
+    scope: is_new || elsewhere ? scope : record.scope,
     f: fields,
     at: context.at,
     mono: context.mono,
@@ -113,9 +115,17 @@ function compose_one(
   };
 }
 
+/** A field operation written out in full by its author (contract of the centre screens): taken as it is. */
+function names_parents(input: unknown): boolean {
+  const raw = input as { k?: unknown; b?: unknown };
+  if (typeof input !== "object" || input === null || is_verb(input)) return false;
+  return (raw.k === "reg" || raw.k === "count" || raw.k === "life") && Array.isArray(raw.b) && raw.b.length > 0;
+}
+
 /** null: nothing to write (an edit to the value already shown, undisputed). */
 function to_fop(record: FoldRecord, name: string, input: unknown, field: Field | undefined): Fop | null {
   if (input === undefined) return null;
+  if (names_parents(input)) return clean(input) as Fop;
   const verb = is_verb(input) ? input : plain_verb(input, name, field);
   switch (verb.k) {
     case "reg": {
