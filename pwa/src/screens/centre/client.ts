@@ -1,10 +1,13 @@
 /**
  * Talking to the centre's read side: one small wrapper over the engine's authorised fetch.
- * Owns: query strings, problem+json turned into words, downloads, the shapes of the answers screens use.
+ * Owns: query strings, refusals turned into words, downloads, the shapes of the answers screens use.
  * Must not: keep data between calls or write records (those are ops through engine.write).
  */
+import { ERRORS } from "../../generated/errors";
 import { locale } from "../../i18n";
 import { use_engine } from "../../use";
+
+const PREFIX = "/api/v1";
 
 export interface Stamp {
   as_of: string;
@@ -148,37 +151,25 @@ export function with_query(path: string, query: Query = {}): string {
   return `${path}?${new URLSearchParams(parts.map(([name, value]) => [name, String(value)])).toString()}`;
 }
 
-async function problem(response: Response): Promise<CentreError> {
-  let body: any = {};
-  try {
-    body = await response.json();
-  } catch {
-    body = {};
-  }
-  const words =
-    locale.value === "en"
-      ? (body.detail ?? body.title)
-      : (body.detail_zh ?? body.title_zh ?? body.detail ?? body.title);
-  return new CentreError(
-    String(body.code ?? response.status),
-    String(words ?? `HTTP ${response.status}`),
-    response.status,
-  );
+/** What went wrong, in the words of the error catalogue; unknown codes say that the server did not answer. */
+function problem(cause: unknown): CentreError {
+  const { code, status } = cause as { code?: string; status?: number };
+  const known = code === undefined ? undefined : ERRORS[code];
+  const en = locale.value === "en";
+  if (known !== undefined)
+    return new CentreError(code ?? "", en ? known.detail : known.detail_zh, status ?? known.status);
+  const words = en
+    ? "The server did not answer. What you see is the last answer."
+    : "服务器没有回应。页面上是上一次的数据。";
+  return new CentreError(code ?? "unreachable", words, status ?? 0);
 }
 
 async function call(path: string, init?: RequestInit): Promise<Response> {
-  let response: Response;
   try {
-    response = await use_engine().api(path, init);
+    return await use_engine().api(`${PREFIX}${path}`, init);
   } catch (cause) {
-    const words =
-      locale.value === "en"
-        ? "The server did not answer. What you see is the last answer."
-        : "服务器没有回应。页面上是上一次的数据。";
-    throw new CentreError("unreachable", words, (cause as { status?: number }).status ?? 0);
+    throw problem(cause);
   }
-  if (!response.ok) throw await problem(response);
-  return response;
 }
 
 export async function get<T>(path: string, query: Query = {}): Promise<T> {
@@ -207,17 +198,4 @@ export async function download(path: string, query: Query, name: string): Promis
 export async function image_url(sha256: string, variant: "thumb" | "preview"): Promise<string> {
   const blob = await (await call(`/files/${sha256}?variant=${variant}`)).blob();
   return URL.createObjectURL(blob);
-}
-
-/** A stream of live hints; calls back for each. Ends when aborted; the caller polls when it ends by itself. */
-export async function follow_hints(on_hint: () => void, signal: AbortSignal): Promise<void> {
-  const response = await call("/live", { headers: { accept: "text/event-stream" }, signal });
-  const reader = response.body?.getReader();
-  if (!reader) return;
-  const decoder = new TextDecoder();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    if (decoder.decode(value, { stream: true }).includes("event: hint")) on_hint();
-  }
 }

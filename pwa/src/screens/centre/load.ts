@@ -5,11 +5,10 @@
  */
 import { onMounted, onScopeDispose, type ShallowRef, shallowRef, watch } from "vue";
 import { use_engine } from "../../use";
-import { CentreError, follow_hints, type Stamp } from "./client";
+import { CentreError, type Stamp } from "./client";
 
 export const POLL_MS = 30_000;
 const HINT_GATHER_MS = 800;
-const HINT_RETRY_MS = 60_000;
 
 /** The stamp of the answer on screen, for the top bar. */
 export const stamp = shallowRef<Stamp | null>(null);
@@ -64,32 +63,22 @@ export function refresh_all(): void {
   for (const listener of listeners) listener();
 }
 
-/** Follow hints while the centre is open; poll always, but only while the page is visible. Returns how to stop. */
+/**
+ * Read again soon after each exchange of the engine (it follows the server's live hints), and in any case every POLL_MS
+ * while the page is visible. Returns how to stop.
+ */
 export function keep_fresh(): () => void {
-  const abort = new AbortController();
   let gather: ReturnType<typeof setTimeout> | undefined;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  const hinted = (): void => {
+  const off = use_engine().on("sync", () => {
     clearTimeout(gather);
     gather = setTimeout(refresh_all, HINT_GATHER_MS);
-  };
-  const listen = (): void => {
-    follow_hints(hinted, abort.signal)
-      .catch(() => undefined)
-      .finally(() => {
-        if (!abort.signal.aborted) retry = setTimeout(listen, HINT_RETRY_MS);
-      });
-  };
-  listen();
-  const off = use_engine().on("sync", hinted);
+  });
   const poll = setInterval(() => {
     if (!document.hidden) refresh_all();
   }, POLL_MS);
   return () => {
-    abort.abort();
     off();
     clearInterval(poll);
     clearTimeout(gather);
-    clearTimeout(retry);
   };
 }
