@@ -1,0 +1,53 @@
+# Thin: one idea per target. `make run` and `make test` set up everything they need.
+PORT ?= 8000
+PY := .venv/bin/python
+export XUNAN_BASE_URL ?= http://127.0.0.1:$(PORT)
+
+.PHONY: setup build run test check bench simulate generate lock
+
+setup: .venv/ready pwa/node_modules/ready
+
+.venv/ready: requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check uv
+	.venv/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements.txt
+	touch $@
+
+pwa/node_modules/ready: pwa/package-lock.json
+	cd pwa && npm ci --no-audit --no-fund --silent
+	touch $@
+
+pwa/dist/index.html: pwa/node_modules/ready $(shell find pwa/src pwa/public pwa/index.html pwa/vite.config.ts -type f 2>/dev/null)
+	cd pwa && npm run --silent build
+	touch $@
+
+build: pwa/dist/index.html
+
+run: .venv/ready build
+	$(PY) -m flask --app wsgi migrate
+	$(PY) -m flask --app wsgi seed
+	$(PY) -m flask --app wsgi dev-info
+	PORT=$(PORT) .venv/bin/gunicorn wsgi:app
+
+check: setup
+	.venv/bin/ruff check sync server seed tests wsgi.py
+	.venv/bin/mypy
+	$(PY) -m server.generate --check
+	cd pwa && npm run --silent check
+
+test: check build
+	$(PY) -m tests.tools.chromium
+	cd pwa && npm run --silent test
+	$(PY) -m pytest tests
+
+bench: setup build
+	$(PY) -m tests.bench
+
+simulate: setup
+	$(PY) -m tests.simulation --runs $(or $(N),200)
+
+generate: setup
+	$(PY) -m server.generate
+
+lock: .venv/ready
+	.venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
