@@ -111,6 +111,8 @@ def _prepare_sqlite(engine: Engine) -> None:
             "cache_size=-32000",
             "temp_store=MEMORY",
             "mmap_size=268435456",
+            # A checkpoint writes each page once, however often it changed since: rarer ones cost less.
+            "wal_autocheckpoint=4000",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
