@@ -20,6 +20,6 @@ export type Page = (typeof PAGES)[number];
 
 export const centre_routes: RouteRecord[] = PAGES.map((page) => ({
   path: `/centre/${page}`,
-  load: () => import("./Centre.vue"),
+  load: () => import("./CentreFrame.vue"),
   frame: "centre",
 }));
