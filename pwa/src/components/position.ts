@@ -1,26 +1,8 @@
-/**
- * Where this device is, once. Asks the platform and gives null when it cannot or may not answer.
- * Owns the time-out. Must not keep positions or watch continuously (device/ does that for patrols).
- */
+/** Where this device is, once, as a wire point. Gives null when the platform cannot or may not answer. */
+import { one_fix } from "../device/geolocation";
 import type { PointValue } from "../engine";
 
-const WAIT_MS = 12_000;
-
-export function here_once(): Promise<PointValue | null> {
-  return new Promise((done) => {
-    if (!("geolocation" in navigator)) {
-      done(null);
-      return;
-    }
-    navigator.geolocation.getCurrentPosition(
-      ({ coords }) =>
-        done({
-          lat_e7: Math.round(coords.latitude * 1e7),
-          lon_e7: Math.round(coords.longitude * 1e7),
-          acc_dm: Math.round(coords.accuracy * 10),
-        }),
-      () => done(null),
-      { enableHighAccuracy: true, timeout: WAIT_MS, maximumAge: 15_000 },
-    );
-  });
+export async function here_once(): Promise<PointValue | null> {
+  const fix = await one_fix();
+  return fix === null ? null : { lat_e7: fix.lat_e7, lon_e7: fix.lon_e7, acc_dm: fix.acc_dm };
 }

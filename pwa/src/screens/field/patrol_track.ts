@@ -1,21 +1,19 @@
 /**
- * The track of the running patrol: fixes while the page is awake, honest gaps while it is not.
- * Owns one recorder per page: the position watch, the wake lock, the unflushed fixes (kept as a draft so that a killed
- * page loses none) and the chunks. Must not interpolate: two fixes further apart than GAP_MS are never joined.
- * Invariants: a fix is on disk within one debounce; a chunk leaves the draft only after its op was written.
+ * The running patrol's track on this page: the recorder of device/ wired to records and files.
+ * Owns one recording per page, whatever screen is shown. Must not interpolate and must not decide what a gap is.
+ * Invariants: a chunk's bytes are kept before the op that names them is written; ops of one patrol are written in order.
  */
 import { shallowRef } from "vue";
-import { distance_m } from "../../components/geo";
 import { add, log } from "../../desk";
-import { encode_track, type Fix } from "../../device/track_codec";
-import type { Engine } from "../../engine";
+import { start_track, type TrackHandle } from "../../device/geolocation";
+import { GAP_MS } from "../../device/track";
+import type { Fix } from "../../device/track_codec";
+import { keep_screen_on, type ScreenLock } from "../../device/wake_lock";
+import type { Engine, Rec } from "../../engine";
+import { to_ms } from "../../i18n";
 
-export const GAP_MS = 15_000;
-const STEP_M = 6;
-const STEP_MS = 8_000;
-const ACC_MAX_DM = 1_000;
-const CHUNK_FIXES = 120;
-const CHUNK_MS = 5 * 60_000;
+const MIME = "application/x-xunan-track";
+const KILLED_MS = 60_000;
 
 export interface TrackView {
   patrol: string;
@@ -23,12 +21,6 @@ export interface TrackView {
   last: Fix | null;
   segments: Fix[][];
 }
-interface Kept {
-  seq: number;
-  fixes: Fix[];
-  last: Fix | null;
-}
-
 export const track_view = shallowRef<TrackView | null>(null);
 
 /** Cut a list of fixes wherever the next one comes too late to be joined. */
@@ -43,178 +35,84 @@ export function segments_of(fixes: readonly Fix[]): Fix[][] {
   return cut;
 }
 
-const lat_lon = (fix: Fix) => ({ lat: fix.lat_e7 / 1e7, lon: fix.lon_e7 / 1e7 });
+interface Recording {
+  patrol: string;
+  handle: TrackHandle | null;
+  screen: ScreenLock | null;
+  written: Promise<unknown>;
+}
+let current: Recording | null = null;
 
-export class Recorder {
-  private kept: Kept = { seq: 0, fixes: [], last: null };
-  private walked: Fix[] = [];
-  private watch_id: number | null = null;
-  private lock: WakeLockSentinel | null = null;
-  private hidden_since: number | null = null;
-  private chain: Promise<void> = Promise.resolve();
-  private paused = false;
+function show(patrol: string, state: TrackView["state"], fix?: Fix): void {
+  const before = track_view.value?.patrol === patrol ? track_view.value : null;
+  const walked = before?.segments.flat() ?? [];
+  if (fix) walked.push(fix);
+  track_view.value = { patrol, state, last: fix ?? before?.last ?? null, segments: segments_of(walked) };
+}
 
-  constructor(
-    private readonly engine: Engine,
-    readonly patrol: string,
-  ) {}
-
-  private get key(): string {
-    return `track:${this.patrol}`;
+/** Begin or go on recording; a page opened again after being killed says so with a gap. */
+export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
+  if (current?.patrol === rec.id) return;
+  if (current !== null) await close_recording();
+  const recording: Recording = { patrol: rec.id, handle: null, screen: null, written: Promise.resolve() };
+  current = recording;
+  const paused = rec.v.status === "paused";
+  show(rec.id, paused ? "paused" : "wait");
+  if (!("geolocation" in navigator)) {
+    show(rec.id, "refused");
+    return;
   }
-
-  async open(paused: boolean): Promise<void> {
-    const kept = await this.engine.drafts.get<Kept>(this.key);
-    if (kept !== undefined) {
-      this.kept = kept;
-      this.walked = [...kept.fixes];
-    }
-    this.paused = paused;
-    this.show(paused ? "paused" : "wait");
-    document.addEventListener("visibilitychange", this.on_visibility);
-    if (paused) return;
-    if (this.kept.last !== null && this.engine.now() - this.kept.last.t > 4 * GAP_MS)
-      await this.note_gap(this.kept.last.t, this.engine.now(), "killed");
-    this.listen();
-  }
-
-  private show(state: TrackView["state"]): void {
-    track_view.value = { patrol: this.patrol, state, last: this.kept.last, segments: segments_of(this.walked) };
-  }
-
-  private listen(): void {
-    void this.keep_awake();
-    if (this.watch_id !== null || !("geolocation" in navigator)) return;
-    this.watch_id = navigator.geolocation.watchPosition(
-      ({ coords }) =>
-        this.take({
-          t: this.engine.now(),
-          lat_e7: Math.round(coords.latitude * 1e7),
-          lon_e7: Math.round(coords.longitude * 1e7),
-          acc_dm: Math.round(coords.accuracy * 10),
-        }),
-      (error) => this.show(error.code === error.PERMISSION_DENIED ? "refused" : "wait"),
-      { enableHighAccuracy: true, maximumAge: 2_000, timeout: 30_000 },
-    );
-  }
-
-  private async keep_awake(): Promise<void> {
-    try {
-      this.lock = (await navigator.wakeLock?.request("screen")) ?? null;
-    } catch {
-      // Low battery or hidden page: the track will have a gap, and the gap is recorded.
-      this.lock = null;
-    }
-  }
-
-  private take(fix: Fix): void {
-    const last = this.kept.last;
-    if (this.paused || fix.acc_dm > ACC_MAX_DM) return;
-    if (last !== null && fix.t - last.t < STEP_MS && distance_m(lat_lon(last), lat_lon(fix)) < STEP_M) {
-      this.show("ok");
-      return;
-    }
-    if (last !== null && fix.t - last.t > 4 * GAP_MS && this.hidden_since === null)
-      void this.note_gap(last.t, fix.t, "no_fix");
-    this.kept.last = fix;
-    this.kept.fixes.push(fix);
-    this.walked.push(fix);
-    void this.engine.drafts.put(this.key, this.kept);
-    const first = this.kept.fixes[0];
-    if (this.kept.fixes.length >= CHUNK_FIXES || (first !== undefined && fix.t - first.t > CHUNK_MS)) void this.flush();
-    this.show("ok");
-  }
-
-  private readonly on_visibility = (): void => {
-    if (document.hidden) {
-      this.hidden_since = this.engine.now();
-      return;
-    }
-    const since = this.hidden_since;
-    this.hidden_since = null;
-    if (this.paused) return;
-    if (since !== null && this.engine.now() - since > GAP_MS)
-      void this.note_gap(since, this.engine.now(), "screen_off");
-    this.listen();
-    void this.keep_awake();
+  const write = (f: Record<string, unknown>): void => {
+    recording.written = recording.written.then(() => engine.write([{ rec: rec.id, kind: "patrol", f }]));
   };
-
-  private async note_gap(from_ms: number, to_ms: number, reason: string): Promise<void> {
-    const entry = { from: new Date(from_ms).toISOString(), to: new Date(to_ms).toISOString(), reason };
-    await this.engine.write([{ rec: this.patrol, kind: "patrol", f: { gaps: log(entry) } }]);
-  }
-
-  /** Close the unflushed fixes into one immutable chunk and name it in the patrol. One at a time. */
-  flush(): Promise<void> {
-    this.chain = this.chain.then(() => this.write_chunk());
-    return this.chain;
-  }
-
-  private async write_chunk(): Promise<void> {
-    const fixes = [...this.kept.fixes];
-    const [first] = fixes;
-    const end = fixes[fixes.length - 1];
-    if (first === undefined || end === undefined) return;
-    const blob = new Blob([encode_track(fixes)], { type: "application/x-xunan-track" });
-    const { sha256, size } = await this.engine.keep_file(blob, {
-      role: "track",
-      mime: blob.type,
-      owner: this.patrol,
-      owner_kind: "patrol",
+  const chunks = (rec.sets.track ?? []) as { seq: number; t1: string }[];
+  const last_ms = Math.max(0, ...chunks.map((chunk) => to_ms(chunk.t1)));
+  if (!paused && last_ms > 0 && engine.now() - last_ms > KILLED_MS)
+    write({
+      gaps: log({ from: new Date(last_ms).toISOString(), to: new Date(engine.now()).toISOString(), reason: "killed" }),
     });
-    const chunk = {
-      seq: this.kept.seq,
-      t0: new Date(first.t).toISOString(),
-      t1: new Date(end.t).toISOString(),
-      count: fixes.length,
-      sha256,
-      size,
-    };
-    await this.engine.write([{ rec: this.patrol, kind: "patrol", f: { track: add(chunk) } }]);
-    this.kept = { seq: this.kept.seq + 1, fixes: this.kept.fixes.slice(fixes.length), last: this.kept.last };
-    await this.engine.drafts.put(this.key, this.kept);
-  }
-
-  async pause(): Promise<void> {
-    this.paused = true;
-    this.stop_listening();
-    this.show("paused");
-    await this.flush();
-  }
-
-  resume(): void {
-    this.paused = false;
-    this.show("wait");
-    this.listen();
-  }
-
-  private stop_listening(): void {
-    if (this.watch_id !== null) navigator.geolocation.clearWatch(this.watch_id);
-    this.watch_id = null;
-    void this.lock?.release();
-    this.lock = null;
-  }
-
-  async end(): Promise<void> {
-    this.stop_listening();
-    document.removeEventListener("visibilitychange", this.on_visibility);
-    await this.flush();
-    await this.engine.drafts.drop(this.key);
-    track_view.value = null;
-  }
+  recording.handle = start_track(
+    {
+      fix: (fix) => show(rec.id, "ok", fix),
+      gap: (gap) => {
+        if (gap.reason === "denied") show(rec.id, "refused");
+        write({ gaps: log(gap) });
+      },
+      chunk: ({ bytes, ...named }) => {
+        const blob = new Blob([bytes], { type: MIME });
+        recording.written = recording.written.then(async () => {
+          const kept = await engine.keep_file(blob, { role: "track", mime: MIME, owner: rec.id, owner_kind: "patrol" });
+          await engine.write([{ rec: rec.id, kind: "patrol", f: { track: add({ ...named, ...kept }) } }]);
+        });
+      },
+    },
+    chunks.length,
+    () => engine.now(),
+  );
+  if (paused) recording.handle.pause();
+  else recording.screen = keep_screen_on();
 }
 
-let current: Recorder | null = null;
-
-/** The page's one recorder; opening another patrol closes the first. */
-export async function recorder_for(engine: Engine, patrol: string, paused: boolean): Promise<Recorder> {
-  if (current?.patrol === patrol) return current;
-  if (current !== null) await current.pause();
-  current = new Recorder(engine, patrol);
-  await current.open(paused);
-  return current;
+export async function pause_recording(): Promise<void> {
+  current?.handle?.pause();
+  current?.screen?.release();
+  if (current) show(current.patrol, "paused");
+  await current?.written;
 }
 
-export function forget_recorder(patrol: string): void {
-  if (current?.patrol === patrol) current = null;
+export function resume_recording(): void {
+  if (current === null) return;
+  current.handle?.resume();
+  current.screen = keep_screen_on();
+  show(current.patrol, "wait");
+}
+
+/** Close the open chunk and wait until everything is on disk. */
+export async function close_recording(): Promise<void> {
+  const ending = current;
+  current = null;
+  ending?.handle?.stop();
+  ending?.screen?.release();
+  await ending?.written;
+  track_view.value = null;
 }
