@@ -227,11 +227,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a file is stale")
     options = parser.parse_args(arguments)
     if not options.check:
-        print("wrote:", ", ".join(write()) or "nothing, all fresh")
+        sys.stdout.write(f"wrote: {', '.join(write()) or 'nothing, all fresh'}\n")
         return 0
     names = stale()
     if names:
-        print("stale:", ", ".join(names), "- run `python -m server.generate`", file=sys.stderr)
+        sys.stderr.write(f"stale: {', '.join(names)} - run `python -m server.generate`\n")
     return 1 if names else 0
 
 

@@ -65,12 +65,12 @@ class Located:
     """Numeric copies of the field `point` (WGS-84, 1e-7 degree) for boxes and distances in SQL."""
 
     @declared_attr
-    def lat_e7(cls) -> Mapped[Int]:
+    def lat_e7(self) -> Mapped[Int]:
         """Latitude of `point`."""
         return mapped_column(BigInteger, sort_order=90)
 
     @declared_attr
-    def lon_e7(cls) -> Mapped[Int]:
+    def lon_e7(self) -> Mapped[Int]:
         """Longitude of `point`."""
         return mapped_column(BigInteger, sort_order=91)
 
@@ -78,7 +78,7 @@ class Located:
 def declare(
     zh: str,
     en: str,
-    type: Type = "text",
+    value_type: Type = "text",
     merge: Merge = "register",
     *,
     choices: ChoiceList | None = None,
@@ -91,18 +91,18 @@ def declare(
     index: bool = False,
 ) -> MappedColumn[Any]:
     """Declare one field. The attribute name becomes the wire name."""
-    if choices is not None and type == "text":
-        type = "choice"
-    if ref is not None and type == "text":
-        type = "ref"
+    if choices is not None and value_type == "text":
+        value_type = "choice"
+    if ref is not None and value_type == "text":
+        value_type = "ref"
     if merge == "cautious" and (choices is None or choices.cautious is None):
         raise ValueError(f"{zh}: a cautious field needs a list with a declared order")
     if limit is None:
-        limit = {"text": TEXT_MAX, "note": NOTE_MAX}.get(type)
+        limit = {"text": TEXT_MAX, "note": NOTE_MAX}.get(value_type)
     plain = merge in ("register", "cautious", "counter")
-    column_type = _SQL_TYPES.get(type, JsonText()) if plain else JsonText()
+    column_type = _SQL_TYPES.get(value_type, JsonText()) if plain else JsonText()
     declared = {
-        "zh": zh, "en": en, "merge": merge, "type": type, "choices": choices, "unit": unit, "limit": limit,
+        "zh": zh, "en": en, "merge": merge, "type": value_type, "choices": choices, "unit": unit, "limit": limit,
         "privacy": privacy, "required": required, "ref": ref, "help_zh": help_zh,
     }  # fmt: skip
     return mapped_column(column_type, nullable=True, index=index, info={"declared": declared})

@@ -328,6 +328,4 @@ case_status = _list(
     "resolved|已裁决|Resolved",
 )
 
-LISTS: dict[str, ChoiceList] = {
-    value.name: value for value in tuple(globals().values()) if isinstance(value, ChoiceList)
-}
+LISTS: dict[str, ChoiceList] = {value.name: value for value in tuple(globals().values()) if isinstance(value, ChoiceList)}

@@ -52,21 +52,17 @@ def _insert_sql(table: str, columns: tuple[str, ...], postgres: bool, suffix: st
 @lru_cache(maxsize=4096)
 def _update_sql(table: str, columns: tuple[str, ...], postgres: bool) -> str:
     """Update by `id`, which is the last column. `created_at` only falls, `updated_at` only rises."""
+    mark = "%s" if postgres else "?"
+    least, greatest = ("LEAST", "GREATEST") if postgres else ("MIN", "MAX")
     sets = []
     for column in columns[:-1]:
-        value = f'd."{column}"' if postgres else "?"
-        if column in ("created_at", "updated_at"):
-            function = {
-                ("created_at", True): "LEAST", ("created_at", False): "MIN",
-                ("updated_at", True): "GREATEST", ("updated_at", False): "MAX",
-            }[column, postgres]  # fmt: skip
-            own = f't."{column}"' if postgres else f'"{column}"'
-            value = f"{function}({own}, {value})"
-        sets.append(f'"{column}" = {value}')
-    if postgres:
-        source = f"{_pg_arrays(table, columns)} AS d({_quoted(columns)})"
-        return f'UPDATE "{table}" AS t SET {", ".join(sets)} FROM {source} WHERE t.id = d.id'
-    return f'UPDATE "{table}" SET {", ".join(sets)} WHERE id = ?'
+        if column == "created_at":
+            sets.append(f"created_at = {least}(created_at, {mark})")
+        elif column == "updated_at":
+            sets.append(f"updated_at = {greatest}(updated_at, {mark})")
+        else:
+            sets.append(f'"{column}" = {mark}')
+    return f'UPDATE "{table}" SET {", ".join(sets)} WHERE id = {mark}'
 
 
 class Bulk:
@@ -92,7 +88,11 @@ class Bulk:
     def update(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
         """Update rows by id; the last column must be `id`."""
         if rows:
-            self._run(_update_sql(table, columns, self.postgres), rows)
+            sql = _update_sql(table, columns, self.postgres)
+            if self.postgres:
+                self.connection.exec_driver_sql(sql, list(rows))
+            else:
+                self._run(sql, rows)
 
     def select_in(self, columns: str, table: str, key: str, keys: Sequence[str], suffix: str = "") -> Sequence[Any]:
         """Rows whose `key` is among `keys`, with one statement text for any number of keys."""

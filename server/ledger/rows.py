@@ -122,9 +122,7 @@ def _map_reader(field: Field) -> Callable[[Record], Value]:
     prefix = field.name + "."
 
     def read(record: Record) -> Value:
-        answers = {
-            name[len(prefix) :]: shown_value(record, name, None) for name in record.reg if name.startswith(prefix)
-        }
+        answers = {name[len(prefix) :]: shown_value(record, name, None) for name in record.reg if name.startswith(prefix)}
         return json_text(answers) if answers else None
 
     return read

@@ -66,9 +66,7 @@ def listing(session: Session, scopes: tuple[str, ...], data_dir: Path) -> dict[s
     with reading(session) as reader:
         clock = _clock(reader)
         bulk = Bulk(reader)
-        seqs = [
-            clock.seq if _changed_since(bulk, scope, each.seq) == 0 else each.seq for scope, each in snapshots.items()
-        ]
+        seqs = [clock.seq if _changed_since(bulk, scope, each.seq) == 0 else each.seq for scope, each in snapshots.items()]
     cursor = Cursor(clock.node, clock.epoch, min(seqs, default=clock.seq), scopes_hash(names))
     return {
         "cursor": write_cursor(cursor, clock.secret),
@@ -115,9 +113,7 @@ def build(session: Session, scope: str, data_dir: Path) -> Snapshot:
 
 
 def _fresh(bulk: Bulk, scope: str, data_dir: Path) -> tuple[Snapshot | None, int]:
-    rows = bulk.select(
-        "SELECT seq, name, etag, count, bytes FROM snapshot WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,)
-    )
+    rows = bulk.select("SELECT seq, name, etag, count, bytes FROM snapshot WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,))
     if not rows:
         return None, 0
     seq, name, etag, count, size = rows[0]

@@ -96,10 +96,10 @@ def _write_rows(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -
             names.append("scope")
             values.append(record.scope)
         updates[plan.table, (*names, *STANDING, "id")].append((*values, *fixed))
-    for (table, names), rows in inserts.items():
-        bulk.insert(table, names, rows)
-    for (table, names), rows in updates.items():
-        bulk.update(table, names, rows)
+    for (table, written), rows in inserts.items():
+        bulk.insert(table, written, rows)
+    for (table, written), rows in updates.items():
+        bulk.update(table, written, rows)
 
 
 def _severity(kind: str, field: str) -> str:
@@ -154,9 +154,7 @@ def _write_digests(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]
     )  # fmt: skip
 
 
-def write_ops(
-    bulk: Bulk, dev: str, node: str, verdicts: Sequence[Verdict], seq_by_id: dict[str, int], rx_at: int
-) -> None:
+def write_ops(bulk: Bulk, dev: str, node: str, verdicts: Sequence[Verdict], seq_by_id: dict[str, int], rx_at: int) -> None:
     """Append the lines to the sacred log, and keep what could not be applied whole in quarantine."""
     rows: list[Row] = []
     kept: list[Row] = []

@@ -68,9 +68,7 @@ def fold_anew(session: Session) -> Report:
             total[1] ^= digest64(rec, seq)
             if set(disputes(folded[0])) != open_fields.get(rec, set()):
                 report.conflicts.append(rec)
-    stored = {
-        row[0]: [row[1], int(row[2], 16)] for row in bulk.select("SELECT scope, count, xor FROM scope_digest", ())
-    }
+    stored = {row[0]: [row[1], int(row[2], 16)] for row in bulk.select("SELECT scope, count, xor FROM scope_digest", ())}
     empty = [0, 0]
     report.digests = sorted(s for s in stored.keys() | sums.keys() if stored.get(s, empty) != sums.get(s, empty))
     return report

@@ -85,9 +85,7 @@ def _append(
     written: list[Written] = []
     seq_by_scope: dict[str, int] = {}
     for start in range(0, len(lines), limits.OPS_PER_BATCH_MAX):
-        written += _fold(
-            bulk, author, lines[start : start + limits.OPS_PER_BATCH_MAX], rights, at, clock.node, seq_by_scope
-        )
+        written += _fold(bulk, author, lines[start : start + limits.OPS_PER_BATCH_MAX], rights, at, clock.node, seq_by_scope)
     if lines:
         write_author(bulk, author, SERVER_DEVICE, at)
     return written, seq_by_scope
@@ -104,7 +102,4 @@ def _fold(
 ) -> list[Written]:
     done, moved = fold_lines(bulk, author, lines, rights, at, node)
     seq_by_scope.update(moved)
-    return [
-        Written(make_stamp(author.dev, each.line.n, each.line.h), each.verdict, each.why, each.conflict)
-        for each in done
-    ]
+    return [Written(make_stamp(author.dev, each.line.n, each.line.h), each.verdict, each.why, each.conflict) for each in done]

@@ -72,9 +72,7 @@ def cluster() -> Iterator[str]:
     ]
     subprocess.run(command, check=True, timeout=START_SECONDS, **common)
     settings = ["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100"]
-    server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings], **common
-    )
+    server = subprocess.Popen([programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings], **common)
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
     try:
         _await_ready(url, server)

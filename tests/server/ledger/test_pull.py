@@ -54,9 +54,7 @@ def test_a_sync_with_nothing_new_is_small_and_writes_nothing(world: World) -> No
 
 
 @pytest.mark.parametrize("damage", ["epoch", "signature", "garbage", "ahead"])
-def test_a_cursor_of_another_history_is_answered_with_rebase_after_storing_the_push_p_27(
-    world: World, damage: str
-) -> None:
+def test_a_cursor_of_another_history_is_answered_with_rebase_after_storing_the_push_p_27(world: World, damage: str) -> None:
     device = world.device("a")
     for number in (1, 3, 4):
         device.create_hazard(rec_id(number))

@@ -131,9 +131,7 @@ def test_the_cache_can_be_dropped_and_rebuilt_from_the_log(world: World) -> None
 
 def test_fast_bytes_equal_the_canonical_bytes(world: World) -> None:
     a = world.device("a")
-    a.create_hazard(
-        rec_id(1), note='引号" 反斜杠\\ 换行\n \x7f \u2028 😀', cost="12.50", point={"lon_e7": 1, "lat_e7": -2}
-    )
+    a.create_hazard(rec_id(1), note='引号" 反斜杠\\ 换行\n \x7f \u2028 😀', cost="12.50", point={"lon_e7": 1, "lat_e7": -2})
     a.write(rec_id(1), "hazard", {"team": {"k": "add", "v": "u1"}, "history": {"k": "log", "v": {"b": 1, "a": None}}})
     a.write(rec_id(1), "hazard", {"stock": {"k": "inc", "v": -3}, "late": reg(1, "abcdefghijklmnop:7:0123abcd")})
     a.send()
