@@ -191,7 +191,7 @@ export class Courier {
     }
     this.#contact(asked_ms, answer.now_ms);
     // The server knows more ops of this incarnation than we do: this database came back from a backup.
-    if (answer.fork === true || answer.acked > (outbox.self()?.n ?? 0)) {
+    if (answer.fork === true || answer.acked > Math.max(outbox.self()?.n ?? 0, last)) {
       this.#deps.incident("fork", { dev: self.dev });
       await outbox.fork();
       return true;

@@ -118,7 +118,7 @@ export class Drawer {
 
   /** Another tab saved ops: take them over. */
   catch_up(): Promise<void> {
-    return this.serial(() => this.#catch_up());
+    return this.serial(() => this.take_over());
   }
 
   /** Save drafts as ops, several as one group. Resolves after the strict commit. */
@@ -133,7 +133,7 @@ export class Drawer {
           this.self = await this.ops.append(tail, rows);
         } catch (error) {
           if (!(error instanceof StaleTail)) throw error;
-          await this.#catch_up();
+          await this.take_over();
           continue;
         }
         this.remember();
@@ -231,7 +231,8 @@ export class Drawer {
     };
   }
 
-  async #catch_up(): Promise<void> {
+  /** Own ops another tab saved since; only inside `serial`. */
+  async take_over(): Promise<void> {
     const self = await this.ops.incarnation();
     if (self === null || self.dev !== this.self?.dev) {
       this.self = self;
@@ -240,7 +241,7 @@ export class Drawer {
       this.events.records([]);
       return;
     }
-    const rows = await this.ops.range(self.dev, this.self.n + 1, Number.MAX_SAFE_INTEGER >>> 0);
+    const rows = await this.ops.range(self.dev, this.own.last_n(self.dev) + 1, Number.MAX_SAFE_INTEGER >>> 0);
     const fresh = await Promise.all(rows.map((row) => this.to_own(row)));
     this.self = self;
     this.own.add(fresh);
@@ -252,7 +253,9 @@ export class Drawer {
 
   async #load_own(): Promise<void> {
     const rows = await this.ops.all();
-    rows.sort((a, b) => a.saved_ms - b.saved_ms || a.n - b.n);
+    // n, not the clock, is the order of one incarnation; the present one comes after former ones.
+    const turn = (row: OpRow) => (row.dev === this.self?.dev ? 1 : 0);
+    rows.sort((a, b) => turn(a) - turn(b) || (a.dev === b.dev ? a.n - b.n : a.dev < b.dev ? -1 : 1));
     this.own.replace(await Promise.all(rows.map((row) => this.to_own(row))));
   }
 

@@ -22,6 +22,7 @@ export function make_outbox(drawer: Drawer): Outbox {
       const next = await ops.settle(dev, answer, ports.now());
       if (next === null) return;
       drawer.self = next;
+      if (next.n > drawer.own.last_n(dev)) await drawer.take_over();
       const verdicts = new Map(answer.verdicts.map((one) => [one.n, one]));
       const touched = new Set<string>();
       for (const one of drawer.own.all()) {

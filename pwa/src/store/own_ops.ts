@@ -27,6 +27,12 @@ export class OwnOps {
     return this.#by_rec.get(rec) ?? [];
   }
 
+  /** Highest n of an incarnation that is in memory. */
+  last_n(dev: string): number {
+    for (let i = this.#list.length - 1; i >= 0; i -= 1) if (this.#list[i]!.row.dev === dev) return this.#list[i]!.row.n;
+    return 0;
+  }
+
   add(more: readonly Own[]): void {
     for (const one of more) {
       this.#list.push(one);
