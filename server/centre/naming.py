@@ -32,7 +32,7 @@ def user_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in _chunks(ids):
         rows = session.execute(select(user.c.id, user.c.name).where(user.c.id.in_(part)))
-        found.update({user_id: name for user_id, name in rows})
+        found.update((user_id, name) for user_id, name in rows)
     return found
 
 

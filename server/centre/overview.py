@@ -89,7 +89,7 @@ def open_quarantine(session: Session, reader: Reader) -> dict[str, int]:
     )
     found: dict[str, int] = {}
     for scope, count in session.execute(statement):
-        if scope and reader.may_see(scope) or reader.whole_town:
+        if (scope and reader.may_see(scope)) or reader.whole_town:
             found[scope or "town"] = count
     return found
 

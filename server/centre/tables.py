@@ -17,6 +17,7 @@ from sqlalchemy.engine import RowMapping
 
 from server.db import Base
 from server.kinds import KINDS
+from server.ledger import tables as ledger_tables
 from sync.fields import Field, Kind
 
 TOWN_TIME = timezone(timedelta(hours=8))
@@ -33,6 +34,10 @@ def kind_named(name: str) -> Kind | None:
 def table_of(kind: str) -> Table:
     """The typed table of a kind."""
     return Base.metadata.tables[f"k_{kind}"]
+
+
+# Importing the ledger's tables is what puts them into the metadata, whoever imports this module first.
+LEDGER_TABLES = tuple(each.__tablename__ for each in (ledger_tables.OpLog, ledger_tables.RecordState, ledger_tables.Conflict))
 
 
 def core_table(name: str) -> Table:

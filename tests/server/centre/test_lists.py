@@ -9,7 +9,19 @@ from sqlalchemy.orm import Session
 from server.centre.lists import ListQuery, list_records, parse_filter, search_all
 from server.centre.reader import Reader
 from tests.server.centre.town import (
-    CODE, DISPUTED, ELSEWHERE, FULL_NAME, ID_NO, ITEM, MAJOR, NOW_MS, OTHER_CODE, OVERDUE, PERSON, PHONE, SHELTER,
+    CODE,
+    DISPUTED,
+    ELSEWHERE,
+    FULL_NAME,
+    ID_NO,
+    ITEM,
+    MAJOR,
+    NOW_MS,
+    OTHER_CODE,
+    OVERDUE,
+    PERSON,
+    PHONE,
+    SHELTER,
 )  # fmt: skip
 
 

@@ -16,7 +16,16 @@ from server.centre.unmask import unmask
 from server.db import db, reading
 from server.errors import ProblemError
 from tests.server.centre.town import (
-    CODE, DISPUTED, ELSEWHERE, FULL_NAME, ID_NO, MAJOR, NOW_MS, PERSON, PHONE, PHOTO_SHA,
+    CODE,
+    DISPUTED,
+    ELSEWHERE,
+    FULL_NAME,
+    ID_NO,
+    MAJOR,
+    NOW_MS,
+    PERSON,
+    PHONE,
+    PHOTO_SHA,
 )  # fmt: skip
 from tests.server.ledger.world import HEAD, PATROLLER, RIGHTS
 

@@ -14,7 +14,18 @@ from server.centre.reader import Reader
 from server.db import db, unit
 from server.ledger import write
 from tests.server.ledger.world import (
-    HEAD, OPERATOR, OTHER, PATROLLER, START_MS, STATION, STRANGER, Caller, Device, at, rec_id, reg,
+    HEAD,
+    OPERATOR,
+    OTHER,
+    PATROLLER,
+    START_MS,
+    STATION,
+    STRANGER,
+    Caller,
+    Device,
+    at,
+    rec_id,
+    reg,
 )  # fmt: skip
 
 NOW_MS = START_MS + 3_600_000
