@@ -1,0 +1,1 @@
+"""Tools that start real services for tests."""
