@@ -17,10 +17,10 @@ interface LoginAnswer {
   user: { id: string; name: string; roles: string[]; stations: { code: string; name: string; role: string }[] };
   scopes: string[];
   device_secret: string;
-  device_id?: string;
-  device_token?: string;
-  letter?: string;
-  town?: { name: string };
+  device_id?: string | null;
+  device_token?: string | null;
+  letter?: string | null;
+  town?: { name: string } | null;
 }
 
 const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -84,7 +84,8 @@ export class Accounts {
     const { stored } = this.#session;
     await this.#session.save({
       users: { ...stored.users, [user.id]: user },
-      ...(answer.device_token === undefined
+      // Only a browser without a device becomes a desk; an enrolled handheld stays what it is.
+      ...(token !== null || !answer.device_token
         ? {}
         : {
             device_token: answer.device_token,

@@ -269,7 +269,7 @@ export class Courier {
     this.state.last_contact_ms = now;
     if (this.state.attention !== "stuck") this.state.attention = null;
     if (asked_ms !== null && typeof server_ms === "number") {
-      this.state.skew_s = Math.round(((asked_ms + now) / 2 - server_ms) / 1000);
+      this.state.skew_s = Math.round(((asked_ms + now) / 2 - server_ms) / 1000) + 0; // never -0
     }
     this.#deps.changed();
   }
