@@ -132,11 +132,21 @@ def read_lines(dev: str, first: int, prev_h: str, texts: list[bytes]) -> list[Li
 
 def judge_lines(lines: list[Line], rights: Rights | None) -> None:
     """Mark every line that must not be folded. `rights` None means a trusted author (this server itself)."""
-    if rights is not None:
-        for line in lines:
-            if line.op is not None:
-                line.why = judge_op(line.op, rights, KINDS)
+    for line in lines:
+        if line.op is not None:
+            line.why = judge_op(line.op, rights, KINDS) if rights is not None else None
+            line.why = line.why or _exposed(line.op)
     _judge_groups(lines)
+
+
+def _exposed(op: Op) -> str | None:
+    """Personal records live in a station's scope only: the town scope reaches every handheld (M-50)."""
+    kind = KINDS.get(op.kind)
+    if kind is None or not kind.personal:
+        return None
+    moved = op.fields.get("scope")
+    target = str(moved.get("v")) if moved is not None else op.scope
+    return None if target.startswith("station:") and op.scope.startswith("station:") else "bad_scope"
 
 
 def _judge_groups(lines: list[Line]) -> None:

@@ -213,3 +213,14 @@ def test_the_same_device_on_a_shared_record_never_conflicts_with_itself(world: W
     device.send(device.body())
     assert count("conflict") == 0
     assert value("SELECT place FROM k_hazard") == "第19次"
+
+
+def test_a_personal_record_never_enters_the_town_scope_m_50(world: World) -> None:
+    device = world.device("a")
+    device.write(rec_id(1), "person", {"scope": reg("town"), "name": reg("张三")})
+    device.write(rec_id(2), "person", {"scope": reg("town"), "name": reg("李四")}, scope="town")
+    base = device.write(rec_id(3), "person", {"scope": reg(STATION), "name": reg("王五")})
+    device.write(rec_id(3), "person", {"scope": reg("town", base)})
+    answer = device.send()
+    assert [each.get("why") for each in answer["verdicts"]] == ["bad_scope", "bad_scope", None, "bad_scope"]
+    assert count("k_person") == 1
