@@ -1,7 +1,7 @@
 """What the centre's words mean in SQL: open, overdue, below minimum, expiring, under way today, roster incomplete.
 
 One definition per word, used by the figures and by the lists behind them, so that a tile and the list it opens can never
-disagree. Pure builders of SQL expressions: no session, no clock (the day is an argument).
+disagree. Builders of SQL expressions without a clock: the day is an argument.
 """
 
 from __future__ import annotations
@@ -10,21 +10,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, and_, false, func, not_, or_, select
+from sqlalchemy.orm import Session
 
 from server.centre.tables import day_of, day_start_ms, table_of
 
 HAZARD_CLOSED = ("closed",)
 HAZARD_NOT_DUE = ("closed", "escalated")
-EXPIRY_HORIZON_DAYS = 30
+# Used while the town has no setting `expiry_warn_days`.
+EXPIRY_WARN_DAYS = 30
+EXPIRY_DAYS_MAX = 3650
 PATROL_UNDER_WAY = ("ongoing", "paused")
 LOT_UNUSABLE = ("scrapped",)
 
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The day a question is asked on."""
+    """The day a question is asked on, with the town's own period for what counts as expiring soon."""
 
     now_ms: int
+    expiry_days: int = EXPIRY_WARN_DAYS
 
     @property
     def date(self) -> str:
@@ -34,12 +38,21 @@ class Today:
     @property
     def horizon(self) -> str:
         """The last date that counts as expiring soon."""
-        return day_of(self.now_ms, EXPIRY_HORIZON_DAYS)
+        return day_of(self.now_ms, self.expiry_days)
 
     @property
     def start_ms(self) -> int:
         """Midnight."""
         return day_start_ms(self.now_ms)
+
+
+def today_of(session: Session, now_ms: int) -> Today:
+    """Today by the town's settings: periods are settings with a source line (mission table 4), never constants."""
+    setting = table_of("setting")
+    value = session.scalar(select(setting.c.value).where(setting.c.key == "expiry_warn_days", setting.c.life).limit(1))
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= EXPIRY_DAYS_MAX:
+        return Today(now_ms, value)
+    return Today(now_ms)
 
 
 def hazard_open(t: Table) -> ColumnElement[bool]:

@@ -14,10 +14,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.centre.conditions import today_of
 from server.centre.lists import NEVER_SHOWN, ListQuery, conditions, ordered
 from server.centre.masking import mask_value
 from server.centre.naming import names_in, station_names
@@ -95,7 +96,7 @@ def load_rows(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Rows in list order with what their references are called; bounded by ROWS_MAX."""
     table = table_of(kind.name)
-    statement = ordered(select(table).where(conditions(reader, kind, query, now_ms)), kind, query.sort).limit(ROWS_MAX)
+    statement = ordered(select(table).where(conditions(reader, kind, query, today_of(session, now_ms))), kind, query.sort).limit(ROWS_MAX)
     rows = session.execute(statement.execution_options(yield_per=BATCH)).mappings()
     for part in rows.partitions(BATCH):
         values = [values_of(kind, row) for row in part]

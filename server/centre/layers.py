@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from server.centre.conditions import Today, hazard_open, hazard_overdue, patrol_today
+from server.centre.conditions import Today, hazard_open, hazard_overdue, patrol_today, today_of
 from server.centre.reader import Reader
 from server.centre.tables import station_of, table_of
 from server.centre.tracks import entries_of, track_features
@@ -49,7 +49,7 @@ def _collection(features: list[dict[str, Any]], limit: int = FEATURES_MAX) -> di
 
 
 def grid_layer(session: Session, reader: Reader, level: str | None = None, station: str | None = None) -> dict[str, Any]:
-    """Cells that are not superseded, largest level first so that blocks are drawn on top."""
+    """Cells that are not superseded, blocks first so that the borders of larger cells are drawn on top."""
     cell = table_of("grid_cell")
     where: list[ColumnElement[bool]] = [cell.c.life, cell.c.status.is_distinct_from("superseded")]
     if level:
@@ -58,7 +58,7 @@ def grid_layer(session: Session, reader: Reader, level: str | None = None, stati
         where.append(cell.c.station_code == station)
     if not reader.whole_town:
         where.append(cell.c.station_code.is_(None) | reader.station_codes(cell.c.station_code))
-    order = {"town": 0, "grid": 1, "village": 2, "block": 3}
+    order = {"block": 0, "village": 1, "grid": 2, "town": 3}
     rows = session.execute(select(cell).where(*where).limit(FEATURES_MAX + 1)).mappings()
     features = []
     for row in sorted(rows, key=lambda row: (order.get(row["level"] or "", 9), row["code"] or "")):
@@ -153,7 +153,7 @@ def map_layers(
     *, station: str | None = None, level: str | None = None, patrol_id: str | None = None, everything: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """{layers: {name: collection}, bounds: [south, west, north, east] | null}."""
-    today = Today(now_ms)
+    today = today_of(session, now_ms)
     layers: dict[str, Any] = {}
     if "grid" in wanted:
         layers["grid"] = grid_layer(session, reader, level, station)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from server.centre.conditions import Today, only
+from server.centre.conditions import Today, only, today_of
 from server.centre.masking import mask_value
 from server.centre.naming import names_in, station_names
 from server.centre.reader import Reader
@@ -109,7 +109,7 @@ def _equal_condition(kind: Kind, table: Table, name: str, values: tuple[str, ...
     return column.in_(values)
 
 
-def conditions(reader: Reader, kind: Kind, query: ListQuery, now_ms: int) -> ColumnElement[bool]:
+def conditions(reader: Reader, kind: Kind, query: ListQuery, today: Today) -> ColumnElement[bool]:
     """Everything a row must satisfy, the reader's scope first."""
     table = table_of(kind.name)
     wanted = [reader.scopes(table.c.scope), table.c.life]
@@ -122,7 +122,7 @@ def conditions(reader: Reader, kind: Kind, query: ListQuery, now_ms: int) -> Col
         wanted.append(search_condition(kind, text))
     wanted += [_equal_condition(kind, table, name, values) for name, values in query.equal.items()]
     if query.word:
-        wanted.append(only(kind.name, query.word, table, Today(now_ms)))
+        wanted.append(only(kind.name, query.word, table, today))
     return and_(*wanted)
 
 
@@ -157,7 +157,8 @@ def list_records(session: Session, reader: Reader, kind_name: str, query: ListQu
     if kind is None:
         raise KeyError(kind_name)
     table = table_of(kind_name)
-    where = conditions(reader, kind, query, now_ms)
+    today = today_of(session, now_ms)
+    where = conditions(reader, kind, query, today)
     size = max(1, min(query.size, PAGE_SIZE_MAX))
     page = max(1, query.page)
     total = session.scalar(select(func.count()).select_from(table).where(where)) or 0
@@ -167,11 +168,11 @@ def list_records(session: Session, reader: Reader, kind_name: str, query: ListQu
     return {
         "kind": kind_name, "total": total, "page": page, "size": size, "items": items,
         "stations": station_names(session), **names_in(session, reader, kind, [item["v"] for item in items]),
-        "extra": _extra(session, kind_name, [item["id"] for item in items], Today(now_ms)),
+        "extra": _extra(session, kind_name, [item["id"] for item in items]),
     }  # fmt: skip
 
 
-def _extra(session: Session, kind_name: str, ids: list[str], today: Today) -> dict[str, Any]:
+def _extra(session: Session, kind_name: str, ids: list[str]) -> dict[str, Any]:
     """Figures that stand beside a row but are derived: stock held per item, photos per record."""
     extra: dict[str, Any] = {}
     if kind_name == "stock_item" and ids:

@@ -22,6 +22,7 @@ from server.centre.conditions import (
     lot_expiring,
     patrol_today,
     roster_incomplete,
+    today_of,
 )
 from server.centre.freshness import Handheld
 from server.centre.reader import Reader
@@ -111,7 +112,7 @@ def hazard_trend(session: Session, reader: Reader, today: Today) -> list[dict[st
 
 def overview(session: Session, reader: Reader, handhelds: list[Handheld], now_ms: int) -> dict[str, Any]:
     """{town, stations: [...], event}. Stations without any record are listed with zeros: silence must be visible."""
-    today = Today(now_ms)
+    today = today_of(session, now_ms)
     hazard, item, lot = table_of("hazard"), table_of("stock_item"), table_of("stock_lot")
     patrol, person, transfer = table_of("patrol"), table_of("person"), table_of("transfer")
     event = current_event(session)

@@ -9,7 +9,10 @@ from server.centre.freshness import completeness, load_handhelds, stamp_text
 from server.centre.lists import ListQuery, list_records
 from server.centre.overview import overview
 from server.centre.reader import Reader
-from tests.server.centre.town import CODE, EVENT, NOW_MS, OTHER_CODE
+from server.db import db, reading
+from server.ledger import write
+from tests.server.centre.town import CODE, EVENT, NOW_MS, OTHER_CODE, create
+from tests.server.ledger.world import OPERATOR, rec_id
 
 
 def figures(session: Session, reader: Reader) -> dict[str, object]:
@@ -88,3 +91,11 @@ def test_a_revoked_device_no_longer_counts_as_holding_work(session: Session, ope
 def test_the_stamp_of_a_head_is_about_his_own_devices(session: Session, head: Reader) -> None:
     stamp = completeness(load_handhelds(session, head, NOW_MS), NOW_MS)
     assert (stamp["devices"], stamp["never_seen"]) == (2, 0)
+
+
+def test_the_expiry_period_is_the_towns_setting(town: None, operator: Reader) -> None:
+    write.append(db.session(), OPERATOR, [create("setting", rec_id(71), "town", key="expiry_warn_days", value=5)], at_ms=NOW_MS)
+    with reading() as session:
+        found = figures(session, operator)["town"]
+    assert isinstance(found, dict)
+    assert found["stock_expiring"] == 0
