@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.db import unit
+from server.db import reading, unit
 from server.ledger import store
 from server.ledger.bulk import Bulk
 from server.ledger.clock import now_ms
@@ -43,8 +43,12 @@ class Report:
 
 
 def fold_anew(session: Session) -> Report:
-    """Fold every record anew and compare bytes, open conflicts and digests. Reads only."""
-    bulk = Bulk(session)
+    """Fold every record anew and compare bytes, open conflicts and digests, in one consistent read."""
+    with reading(session) as reader:
+        return _compare(Bulk(reader))
+
+
+def _compare(bulk: Bulk) -> Report:
     report = Report()
     open_fields: dict[str, set[str]] = {}
     for rec, name in bulk.select("SELECT rec, field FROM conflict WHERE closed_at IS NULL", ()):
