@@ -362,10 +362,7 @@ class RunningEngine implements Engine {
     const token = this.#session.stored.device_token ?? this.#session.token();
     if (token === null || this.#leader?.leading !== true) return;
     const base = this.#session.stored.base || this.#ports.base;
-    this.#close_live = this.#ports.open_live(
-      `${base}/api/v1/live?token=${encodeURIComponent(token)}`,
-      () => void this.sync_now(),
-    );
+    this.#close_live = this.#ports.open_live(`${base}/api/v1/live`, token, () => void this.sync_now());
   }
 
   async #wake_files(): Promise<void> {

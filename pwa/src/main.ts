@@ -40,6 +40,8 @@ async function start(): Promise<void> {
   ]);
   const engine = await open_engine(browser_ports());
   provide_engine(engine);
+  // For operators and tests that must look at a replica; set by hand in this browser, off everywhere else.
+  if (localStorage.getItem("xunan_debug") === "1") Object.assign(window, { xunan_debug: engine });
   start_router([...field_routes, ...centre_routes], (path) => allowed(engine.session, path));
   let last = engine.session.phase;
   engine.on("session", () => {

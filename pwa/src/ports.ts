@@ -35,7 +35,7 @@ export interface Ports {
   /** Calls back when the device may have regained a network or the user's attention. */
   on_wake(cb: () => void): () => void;
   /** Server hints over SSE; null where not available. */
-  open_live(url: string, on_hint: () => void): () => void;
+  open_live(url: string, token: string, on_hint: () => void): () => void;
   battery(): number | null;
   prepare_photo(blob: Blob): Promise<PreparedPhoto>;
   /** Sends one file (tus); see files/tus_upload.ts. */
