@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.db import Base, JsonText, db, unit
 from server.ledger.clock import now_ms
+from server.ledger.quarantine import release_overdue
 from server.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -107,6 +108,8 @@ def drain() -> int:
     """Run everything that is due now; returns how many ran. The function rq calls, too."""
     ran = 0
     try:
+        # The sweep is also the clock of P-10: a field that waited seven days for its parent is released here.
+        release_overdue(db.session())
         while run_one(db.session(), now_ms()):
             ran += 1
     finally:
