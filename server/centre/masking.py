@@ -88,8 +88,8 @@ def mask_value(kind: Kind | None, field: Field | None, value: Any) -> Any:
     if value is None:
         return None
     if field is None or field.privacy == "none":
-        # Only prose is scrubbed: ids, codes and dates are digits too and must stay whole.
-        prose = field is None or field.type in ("text", "note")
+        # Only prose is scrubbed: ids, block codes and dates are digits too and must stay whole.
+        prose = field is None or field.type == "note"
         personal = kind is not None and kind.personal and isinstance(value, str)
         return mask_text(value) if personal and prose else value
     if not isinstance(value, str):

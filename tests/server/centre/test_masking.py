@@ -56,6 +56,11 @@ def test_numbers_quoted_in_a_note_about_a_person_are_masked() -> None:
     assert shown.startswith("儿子138")
 
 
+def test_codes_of_a_person_record_are_not_taken_for_numbers() -> None:
+    block = Field("block", "责任块", "Block", "register", "text")
+    assert masking.mask_value(PERSON, block, "310199101007008") == "310199101007008"
+
+
 def test_masking_twice_reveals_nothing_more() -> None:
     once = masking.mask_value(PERSON, NAME, "欧阳锋")
     assert masking.mask_value(PERSON, NAME, once) == once
