@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 SIGNATURE_BYTES = 9
@@ -65,14 +64,14 @@ def ensure_clock(session: Session) -> Clock:
     if clock is not None:
         return clock
     values = {"node": _token(8), "epoch": _token(8), "secret": secrets.token_hex(32)}
-    try:
-        with session.begin_nested():
-            session.execute(
-                text("INSERT INTO sync_clock (id, node, epoch, seq, secret) VALUES (1, :node, :epoch, 0, :secret)"),
-                values,
-            )
-    except IntegrityError:
-        pass  # Another worker was first; its row is the one that counts.
+    # Another worker may be first; then its row is the one that counts.
+    session.execute(
+        text(
+            "INSERT INTO sync_clock (id, node, epoch, seq, secret) VALUES (1, :node, :epoch, 0, :secret)"
+            " ON CONFLICT (id) DO NOTHING"
+        ),
+        values,
+    )
     found = read_clock(session)
     if found is None:
         raise RuntimeError("sync_clock has no row")

@@ -24,6 +24,7 @@ from sync.judge import Rights
 from sync.stamp import GENESIS
 
 ATTEMPTS_MAX = 4
+AUTHOR_COLUMNS = ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c", "forked", "created_at")
 
 
 @dataclass(slots=True)
@@ -35,7 +36,6 @@ class Author:
     acked_h: str = GENESIS
     durable: int = 0
     last_at_c: int = 0
-    known: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | 
     clock = ensure_clock(session)
     bulk = Bulk(session)
     header = batch.header
-    author = read_author(bulk, header.dev)
+    author = read_author(bulk, header.dev, rx_at)
     if header.first > author.acked + 1:
         return Pushed(author.acked, author.acked_h, author.durable, resend_from=author.acked + 1)
     repeated = [line for line in batch.lines if line.n <= author.acked]
@@ -91,7 +91,7 @@ def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | 
     if not fresh:
         return Pushed(author.acked, author.acked_h, author.durable, verdicts)
     done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node)
-    write_author(bulk, author, device_id, rx_at)
+    write_author(bulk, author, device_id)
     verdicts += [each.wire() for each in done]
     return Pushed(author.acked, author.acked_h, author.durable, verdicts, seq_by_scope=seq_by_scope)
 
@@ -116,31 +116,29 @@ def fold_lines(
     return done, seq_by_scope
 
 
-def read_author(bulk: Bulk, dev: str, lock: bool = True) -> Author:
-    """The author's row; locked for a push, so that two requests of one device never run at the same time."""
-    rows = bulk.select(
-        "SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?"
-        + (" FOR UPDATE" if lock and bulk.postgres else ""),
-        (dev,),
-    )
+def read_author(bulk: Bulk, dev: str, rx_at: int) -> Author:
+    """The author's row, locked: two requests of one device never run at the same time. Made at first contact."""
+    sql = "SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?"
+    lock = " FOR UPDATE" if bulk.postgres else ""
+    rows = bulk.select(sql + lock, (dev,))
     if not rows:
-        return Author(dev)
-    acked, acked_h, durable, last_at_c = rows[0]
-    return Author(dev, acked, acked_h, durable, last_at_c, known=True)
+        # Whoever comes second waits here for the first, and then reads the row the first one made.
+        bulk.insert("incarnation", AUTHOR_COLUMNS, [(dev, "", 0, GENESIS, 0, 0, False, rx_at)], "ON CONFLICT (dev) DO NOTHING")
+        rows = bulk.select(sql + lock, (dev,))
+    return Author(dev, *rows[0])
 
 
-def write_author(bulk: Bulk, author: Author, device_id: str, rx_at: int) -> None:
+def peek_author(bulk: Bulk, dev: str) -> Author:
+    """Where an author stands, without a lock; an unknown one stands at the beginning."""
+    rows = bulk.select("SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?", (dev,))
+    return Author(dev, *rows[0]) if rows else Author(dev)
+
+
+def write_author(bulk: Bulk, author: Author, device_id: str) -> None:
     """Store how far the author's chain is kept. A device enrolled again that continues the chain takes it over."""
-    if author.known:
-        bulk.execute(
-            "UPDATE incarnation SET device_id = ?, acked = ?, acked_h = ?, last_at_c = ? WHERE dev = ?",
-            (device_id, author.acked, author.acked_h, author.last_at_c, author.dev),
-        )
-        return
-    bulk.insert(
-        "incarnation",
-        ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c", "forked", "created_at"),
-        [(author.dev, device_id, author.acked, author.acked_h, 0, author.last_at_c, False, rx_at)],
+    bulk.execute(
+        "UPDATE incarnation SET device_id = ?, acked = ?, acked_h = ?, last_at_c = ? WHERE dev = ?",
+        (device_id, author.acked, author.acked_h, author.last_at_c, author.dev),
     )
 
 

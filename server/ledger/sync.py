@@ -19,7 +19,7 @@ from server.ledger.bulk import Bulk
 from server.ledger.clock import BadCursor, ensure_clock, now_ms, read_clock
 from server.ledger.intake import BadBatch, Batch, Header, read_batch
 from server.ledger.pull import Page, pull, remember_scopes, scopes_known
-from server.ledger.push import Pushed, push, read_author
+from server.ledger.push import Pushed, peek_author, push
 from sync.judge import Rights
 
 
@@ -73,7 +73,7 @@ def narrowed(scopes: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[s
 def standing(session: Session, header: Header) -> Pushed:
     """Where the author stands when a request brings no ops: no write, no lock."""
     with reading(session) as reader:
-        author = read_author(Bulk(reader), header.dev, lock=False)
+        author = peek_author(Bulk(reader), header.dev)
     pushed = Pushed(author.acked, author.acked_h, author.durable)
     if header.first > author.acked + 1:
         pushed.resend_from = author.acked + 1

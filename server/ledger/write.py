@@ -74,7 +74,7 @@ def _append(
 ) -> tuple[list[Written], dict[str, int]]:
     clock = ensure_clock(session)
     bulk = Bulk(session)
-    author = read_author(bulk, server_dev(clock.node, name))
+    author = read_author(bulk, server_dev(clock.node, name), at)
     prev_h, n = author.acked_h, author.acked
     texts: list[bytes] = []
     now = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
@@ -87,7 +87,7 @@ def _append(
     for start in range(0, len(lines), limits.OPS_PER_BATCH_MAX):
         written += _fold(bulk, author, lines[start : start + limits.OPS_PER_BATCH_MAX], rights, at, clock.node, seq_by_scope)
     if lines:
-        write_author(bulk, author, SERVER_DEVICE, at)
+        write_author(bulk, author, SERVER_DEVICE)
     return written, seq_by_scope
 
 
