@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from server.db import db, reading
 from server.ledger.verify import fold_anew
-from tests.server.ledger.world import STATION, World, rec_id, reg
+from server.ledger.write import append
+from tests.server.ledger.world import START_MS, STATION, World, rec_id, reg
 
 WRITERS, BATCHES, OPS, SHARED = 8, 6, 5, 12
 PULLS_MAX = 20_000
@@ -64,3 +65,19 @@ def test_a_reader_misses_nothing_while_eight_writers_commit_p_26(world: World) -
     assert {rec: state["seq"] for rec, state in seen.items()} == dict(rows)  # type: ignore[arg-type]
     report = fold_anew(db.session())
     assert report.ok, report
+
+
+def test_workers_that_write_for_the_first_time_at_once_share_one_chain(world: World) -> None:
+    def write(number: int) -> str:
+        try:
+            op = {"rec": rec_id(number), "kind": "hazard", "scope": STATION, "f": {"scope": reg(STATION)}}
+            return append(db.session(), "u_operator", [op], at_ms=START_MS)[0].verdict
+        finally:
+            db.session.remove()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(write, range(6), timeout=60)) == ["applied"] * 6
+    with reading() as session:
+        assert session.execute(text("SELECT dev, acked FROM incarnation")).all()[0][1] == 6
+        assert session.execute(text("SELECT COUNT(*) FROM incarnation")).scalar() == 1
+    assert fold_anew(db.session()).ok
