@@ -30,6 +30,18 @@ export function title_of(rec: Rec | undefined): string {
   return declared && declared.privacy !== "none" ? mask_field(field, shown) : shown;
 }
 
+/** A record named so that a person knows it in a list: a transfer by its person, a lot by its supply. */
+export function full_title(engine: Engine, rec: Rec | undefined): string {
+  if (rec?.kind === "transfer") return `${title_of(engine.record(rec.v.person))} · ${title_of(rec)}`;
+  if (rec?.kind === "unmask") return title_of(engine.record(rec.v.person));
+  if (rec?.kind === "stock_lot") return `${title_of(engine.record(rec.v.item))} · ${title_of(rec)}`;
+  if (rec?.kind === "stock_movement")
+    return `${title_of(engine.record(rec.v.item))} · ${choice_label("movement_type", rec.v.movement_type)} ${String(rec.v.qty ?? "")}`;
+  if (rec?.kind === "attachment") return choice_label("attachment_role", rec.v.role) || title_of(rec);
+  if (rec?.kind === "patrol" && rec.v.plan) return title_of(engine.record(rec.v.plan));
+  return title_of(rec);
+}
+
 const degrees = (e7: unknown): string => (typeof e7 === "number" ? (e7 / 1e7).toFixed(5) : "");
 
 export function value_words(engine: Engine, kind: string, name: string, value: unknown, unmasked = false): string {

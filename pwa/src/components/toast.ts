@@ -6,7 +6,7 @@ export interface Toast {
   act?: { words: string; run: () => void };
 }
 export const toast = shallowRef<Toast | null>(null);
-const SHOWN_MS = 5000;
+const SHOWN_MS = 4000;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 export function say(words: string, act?: Toast["act"]): void {

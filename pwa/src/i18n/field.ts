@@ -272,6 +272,7 @@ export const field = {
   "person.deceased": ["已故", "Deceased"],
   "transfer.title": ["转移", "Transfer"],
   "transfer.no_event": ["当前没有启动的应急事件。", "No running event."],
+  "transfer.not_listed": ["不在本次名单,登记后即加入", "not on the list; the first step adds them"],
   "transfer.how": ["安置方式", "How"],
   "transfer.where": ["安置点(现有 / 容量)", "Where (here / capacity)"],
   "transfer.planned": ["预定", "planned"],
