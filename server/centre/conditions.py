@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from server.centre.tables import day_of, day_start_ms, table_of
@@ -86,15 +86,19 @@ def lot_expiring(t: Table, today: Today) -> ColumnElement[bool]:
     return and_(lot_held(t), t.c.expiry >= today.date, t.c.expiry <= today.horizon)
 
 
+def lot_usable(t: FromClause, today: Today) -> ColumnElement[bool]:
+    """What may be counted on: not scrapped, in date."""
+    return and_(
+        t.c.life,
+        or_(t.c.condition.is_(None), t.c.condition.not_in(LOT_UNUSABLE)),
+        or_(t.c.expiry.is_(None), t.c.expiry >= today.date),
+    )
+
+
 def item_below(t: Table, today: Today) -> ColumnElement[bool]:
     """Usable, in-date stock of the item is less than its minimum. Items without a minimum never count."""
     lot = table_of("stock_lot").alias("lot_of_item")
-    usable = and_(
-        lot.c.item == t.c.id,
-        lot.c.life,
-        or_(lot.c.condition.is_(None), lot.c.condition.not_in(LOT_UNUSABLE)),
-        or_(lot.c.expiry.is_(None), lot.c.expiry >= today.date),
-    )
+    usable = and_(lot.c.item == t.c.id, lot_usable(lot, today))
     held = select(func.coalesce(func.sum(lot.c.on_hand), 0)).where(usable).correlate(t).scalar_subquery()
     return and_(t.c.min_level > 0, held < t.c.min_level)
 

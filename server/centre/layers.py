@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from server.centre.conditions import Today, hazard_open, hazard_overdue, patrol_today, today_of
 from server.centre.reader import Reader
-from server.centre.tables import station_of, table_of
-from server.centre.tracks import entries_of, track_features
+from server.centre.tables import entries_of, station_of, table_of
+from server.centre.tracks import track_features
 
 LAYERS = ("grid", "hazards", "shelters", "stations", "tracks", "photos")
 FEATURES_MAX = 5000

@@ -22,12 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from server.centre.conditions import Today, only, today_of
+from server.centre.conditions import Today, lot_usable, only, today_of
 from server.centre.masking import mask_value
 from server.centre.naming import names_in, station_names
 from server.centre.reader import Reader
 from server.centre.tables import (
     declared_columns,
+    entries_of,
     kind_named,
     station_of,
     table_of,
@@ -43,7 +44,7 @@ NEVER_SHOWN = {"person": ("pinyin",)}
 # Names are the one personal field a roster must be searchable by; the answer is masked all the same.
 SEARCHABLE_PERSONAL = ("name", "pinyin")
 # Heavy values that no table shows.
-LIST_OMITS = ("geometry", "track", "checkins", "lines", "sections")
+LIST_OMITS = ("geometry", "track", "sections")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,12 @@ def ordered(statement: Select[Any], kind: Kind, sort: str) -> Select[Any]:
 
 
 def shown_row(kind: Kind, row: Any, omit: tuple[str, ...] = ()) -> dict[str, Any]:
-    """One row as the centre shows it: masked, without search aids."""
+    """One row as a table shows it: masked, without search aids, entries of a log as their number."""
     hidden = NEVER_SHOWN.get(kind.name, ()) + omit
     values = {name: value for name, value in values_of(kind, row).items() if name not in hidden}
+    for declared in kind.fields:
+        if declared.merge == "append" and declared.name in values:
+            values[declared.name] = len(entries_of(values[declared.name]))
     masked = {name: mask_value(kind, kind.field(name), value) for name, value in values.items()}
     return {
         "id": row["id"], "kind": kind.name, "scope": row["scope"], "station": station_of(row["scope"]),
@@ -168,18 +172,18 @@ def list_records(session: Session, reader: Reader, kind_name: str, query: ListQu
     return {
         "kind": kind_name, "total": total, "page": page, "size": size, "items": items,
         "stations": station_names(session), **names_in(session, reader, kind, [item["v"] for item in items]),
-        "extra": _extra(session, kind_name, [item["id"] for item in items]),
+        "extra": _extra(session, kind_name, [item["id"] for item in items], today),
     }  # fmt: skip
 
 
-def _extra(session: Session, kind_name: str, ids: list[str]) -> dict[str, Any]:
-    """Figures that stand beside a row but are derived: stock held per item, photos per record."""
+def _extra(session: Session, kind_name: str, ids: list[str], today: Today) -> dict[str, Any]:
+    """Figures that stand beside a row but are derived: usable stock per item, counted as conditions.item_below does."""
     extra: dict[str, Any] = {}
     if kind_name == "stock_item" and ids:
         lot = table_of("stock_lot")
         held = (
             select(lot.c.item, func.sum(lot.c.on_hand), func.min(lot.c.expiry))
-            .where(lot.c.item.in_(ids), lot.c.life, or_(lot.c.condition.is_(None), lot.c.condition != "scrapped"))
+            .where(lot.c.item.in_(ids), lot_usable(lot, today))
             .group_by(lot.c.item)
         )
         extra = {item: {"on_hand": int(total or 0), "next_expiry": expiry} for item, total, expiry in session.execute(held)}

@@ -70,6 +70,14 @@ def values_of(kind: Kind, row: Mapping[str, Any] | RowMapping) -> dict[str, Any]
     }
 
 
+def entries_of(column: object) -> list[dict[str, Any]]:
+    """The live entries of an append column, without their envelope and without withdrawn ones."""
+    if not isinstance(column, list):
+        return []
+    live = [each["v"] for each in column if isinstance(each, dict) and "v" in each and not each.get("retracted")]
+    return [each for each in live if isinstance(each, dict)]
+
+
 def station_of(scope: str) -> str | None:
     """Station code of a scope, or nothing for town and event records."""
     return scope.removeprefix(STATION_PREFIX) if scope.startswith(STATION_PREFIX) else None

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from server.centre.tables import entries_of
+
 # The device records a gap after 15 s of silence; times are rounded to whole seconds, hence one more.
 GAP_MS = 16_000
 STEP_T_MS, STEP_DEG_E7, STEP_ACC_DM = 1000, 50, 50
@@ -110,14 +112,6 @@ def track_features(
     for before, after in itertools.pairwise(parts):
         features.append(_gap(patrol["id"], before[-1], after[0], reasons, missing))
     return features
-
-
-def entries_of(column: object) -> list[dict[str, Any]]:
-    """The live entries of an append column, without their envelope and without withdrawn ones."""
-    if not isinstance(column, list):
-        return []
-    live = [each["v"] for each in column if isinstance(each, dict) and "v" in each and not each.get("retracted")]
-    return [each for each in live if isinstance(each, dict)]
 
 
 def _line(patrol_id: str, part: list[Fix]) -> dict[str, Any]:

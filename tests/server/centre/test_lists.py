@@ -102,9 +102,9 @@ def test_titles_of_referenced_people_are_masked(session: Session, operator: Read
     assert listed["refs"][PERSON] == "欧阳*"
 
 
-def test_an_item_shows_what_is_held_of_it(session: Session, operator: Reader) -> None:
+def test_an_item_shows_what_may_be_counted_on_of_it(session: Session, operator: Reader) -> None:
     listed = list_records(session, operator, "stock_item", ListQuery(q="沙袋"), NOW_MS)
-    assert listed["extra"][ITEM]["on_hand"] == 140
+    assert listed["extra"][ITEM]["on_hand"] == 60
 
 
 def test_the_search_box_finds_across_kinds_within_the_readers_scope(session: Session, operator: Reader, head: Reader) -> None:

@@ -56,7 +56,7 @@ const words = {
   "table.next": ["下一页", "Next"],
   "table.updated": ["最后更新", "Updated"],
   "table.station": ["居村", "Station"],
-  "table.on_hand": ["现有", "On hand"],
+  "table.on_hand": ["可用", "Usable"],
   "table.next_expiry": ["最近到期", "Next expiry"],
   "table.views": ["常用视图", "Saved views"],
   "table.save_view": ["存为视图", "Save view"],
