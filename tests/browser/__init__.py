@@ -1,0 +1,1 @@
+"""Browser tests: real Chromium, real gunicorn, a wire that can be cut."""

@@ -1,0 +1,254 @@
+"""Writes the vectors from the Python core: `python -m tests.vectors.make_vectors`. Read the diff before committing it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sync.errors import OpError
+from sync.fold import dump, fold_op, new_record
+from sync.judge import corrected_time
+from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
+from sync.op import Op, encode_op, parse_op
+from sync.stamp import GENESIS, chain, conflict_id, digest64
+from tests.sync.script import DEVS, REC, Script, add, count, inc, life, log, reg, rem, retract
+
+FOLDER = Path(__file__).parent
+T0 = 1_795_000_000_000
+ORDERS_MAX = 12
+
+
+def orders(ops: list[Op]) -> list[list[int]]:
+    """Arrival orders that keep every device's own order (P-02); all of them, or a fixed sample."""
+    found = [
+        list(order)
+        for order in itertools.permutations(range(len(ops)))
+        if all(
+            ops[x].n < ops[y].n
+            for i, x in enumerate(order)
+            for y in order[i + 1 :]
+            if ops[x].dev == ops[y].dev
+        )
+    ]
+    Random(7).shuffle(found)
+    return found[:ORDERS_MAX]
+
+
+def fold_case(name: str, rule: str, write: Callable[[Script], None]) -> dict[str, Any]:
+    """One fold vector; the expectation is asserted to be the same in every order."""
+    script = Script()
+    write(script)
+    states: set[bytes] = set()
+    for order in orders(script.ops):
+        record = new_record(REC, "hazard")
+        for index in order:
+            fold_op(record, script.ops[index], T0 + index)
+        states.add(dump(record))
+    assert len(states) == 1, name
+    return {
+        "name": name, "kind": "fold", "rule": rule,
+        "ops": [
+            {"dev": op.dev, "n": op.n, "h": op.h, "at_c": T0 + index, "op": obj}
+            for index, (op, obj) in enumerate(zip(script.ops, script.objects, strict=True))
+        ],
+        "orders": orders(script.ops),
+        "state": states.pop().decode(),
+        "disputes": list(disputes(record)),
+        "visible": is_visible(record),
+        "shown": {field: shown_value(record, field) for field in sorted(record.reg)},
+        "counters": {
+            field: {
+                "value": state.value, "disputed": state.disputed, "recount_advised": state.recount_advised, "negative": state.negative,
+            }
+            for field in sorted(record.ctr)
+            for state in [counter_state(record, field)]
+        },
+    }  # fmt: skip
+
+
+def folds() -> Iterator[dict[str, Any]]:
+    """Every merge kind, alone and in dispute."""
+
+    def disjoint(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), title=reg("裂缝"), severity=reg("general"))
+        s.write("b", title=reg("墙面裂缝", first))
+        s.write("c", severity=reg("major", first))
+
+    def same_field(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), severity=reg("general"))
+        s.write("b", severity=reg("major", first))
+        s.write("c", severity=reg("minor", first))
+
+    def equal(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), tags=reg({"x": 1, "y": True}))
+        s.write("b", tags=reg({"p": 1, "q": 2}, first))
+        s.write("c", tags=reg({"q": 2, "p": 1}, first))
+
+    def resolved(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), severity=reg("general"))
+        left = s.write("b", severity=reg("major", first))
+        right = s.write("c", severity=reg("minor", first))
+        s.write("d", severity=reg("major", left, right))
+
+    def two_resolutions(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), severity=reg("general"))
+        left = s.write("b", severity=reg("major", first))
+        right = s.write("c", severity=reg("minor", first))
+        s.write("d", severity=reg("x", left, right))
+        s.write("a", severity=reg("y", left, right))
+
+    def reopened(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), severity=reg("general"))
+        left = s.write("b", severity=reg("major", first))
+        s.write("c", severity=reg("minor", left))
+        s.write("d", severity=reg("late", first))
+
+    def deltas(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), on_hand=inc(10))
+        s.write("b", on_hand=inc(-3))
+        s.write("c", on_hand=inc(-4))
+
+    def counted(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), on_hand=inc(10))
+        s.write("b", on_hand=inc(-3))
+        stocktake = s.write("c", on_hand=count(6, {"a": 1, "b": 1}))
+        s.write("b", on_hand=inc(-2, stocktake))
+
+    def ambiguous(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), on_hand=count(10, {}))
+        s.write("b", on_hand=count(8, {"a": 1}, first))
+        s.write("c", on_hand=inc(-2, first))
+
+    def two_counts(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), on_hand=count(10, {}))
+        s.write("b", on_hand=count(9, {"a": 1}, first))
+        s.write("c", on_hand=count(7, {"a": 1}, first))
+
+    def negative(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), on_hand=inc(-1))
+
+    def sets(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), team=add("u_1"))
+        s.write("b", team=rem(first))
+        s.write("c", team=add("u_1"))
+
+    def logs(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), checkins=log({"point_id": "p1"}))
+        s.write("b", checkins=log({"point_id": "p2"}))
+        s.write("c", checkins=retract(first))
+
+    def deleted(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), title=reg("x"))
+        s.write("b", life=life("deleted", {"a": 1}))
+
+    def delete_edit(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), title=reg("x"))
+        s.write("b", life=life("deleted", {"a": 1}))
+        s.write("c", title=reg("y", first))
+
+    def two_deletes(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), title=reg("x"))
+        s.write("b", life=life("deleted", {"a": 1}))
+        s.write("c", life=life("deleted", {"a": 1}))
+
+    def parked(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), title=reg("x"))
+        s.write("b", title=reg("y", f"{DEVS['d']}:9:00000000"), note=reg("n"))
+
+    def moved(s: Script) -> None:
+        first = s.write("a", scope=reg("station:1"), title=reg("x"))
+        s.write("b", scope=reg("station:2", first))
+
+    def answers(s: Script) -> None:
+        s.write("a", scope=reg("station:1"), ans__i1=reg({"r": "ok"}))
+        s.write("b", ans__i2=reg({"r": "bad", "n": "堆物"}))
+
+    for name, rule, write in (
+        ("disjoint fields merge without conflict", "9.8", disjoint),
+        ("two unseen edits of one field are one dispute with both values", "9.7", same_field),
+        ("equal values are no dispute whatever the key order", "9.8", equal),
+        ("a resolution that saw all heads ends the dispute", "M-reg", resolved),
+        ("two resolutions made apart are a new dispute", "7", two_resolutions),
+        ("a late head reopens a settled field", "7", reopened),
+        ("deltas add up once in every order", "9.9", deltas),
+        ("a stocktake includes what it saw, later movements follow it", "M-ctr", counted),
+        ("a movement beside a stocktake advises a recount", "M-ctr", ambiguous),
+        ("two stocktakes that differ show the smaller", "M-ctr", two_counts),
+        ("a negative stock is flagged, not refused", "M-ctr", negative),
+        ("an add beside a removal wins", "M-set", sets),
+        ("a log keeps retracted entries", "M-log", logs),
+        ("a delete that saw everything hides the record", "M-life", deleted),
+        ("a delete beside an edit keeps the record visible and disputed", "9.10", delete_edit),
+        ("two deletes agree", "M-life", two_deletes),
+        ("an unknown parent parks only its field", "P-10", parked),
+        ("moving the scope moves the record", "4", moved),
+        ("answers of a checklist are registers of their own", "4", answers),
+    ):
+        yield fold_case(name, rule, write)
+
+
+def parses() -> Iterator[dict[str, Any]]:
+    """What cannot be read, and what must be."""
+    good = {"n": 1, "rec": "r1", "kind": "hazard", "scope": "station:1", "f": {"title": reg("x")}, "at": "2026-11-22T05:10:33+08:00", "user": "u_1"}
+    cases: tuple[tuple[str, Any], ...] = (
+        ("a plain op is read", good),
+        ("an unknown kind and field are read (P-41)", good | {"kind": "drone", "f": {"flux": reg(1)}}),
+        ("unknown envelope keys are read (P-41)", good | {"later": 1}),
+        ("a list is no op", [1]),
+        ("n must be the n of the chain", good | {"n": 2}),
+        ("fields must not be empty", good | {"f": {}}),
+        ("a verb no version ever had", good | {"f": {"title": {"k": "set", "v": 1}}}),
+        ("a register needs parents", good | {"f": {"title": {"k": "reg", "v": 1}}}),
+        ("a parent must be a stamp", good | {"f": {"title": reg("x", "nonsense")}}),
+        ("an integer past 2^53 is refused", good | {"f": {"title": reg(2**53)}}),
+        ("NUL is refused", good | {"f": {"title": reg("a\x00b")}}),
+        ("true is no count", good | {"f": {"on_hand": inc(True)}}),
+        ("a time without offset is refused", good | {"at": "2026-11-22T05:10:33"}),
+        ("a time that is no time is refused", good | {"at": "yesterday"}),
+        ("a group larger than allowed is refused", good | {"group": ["g", 0, 21]}),
+        ("a group index past its size is refused", good | {"group": ["g", 2, 2]}),
+        ("nesting has an end", good | {"f": {"title": reg([[[[[[[[[1]]]]]]]]])}}),
+        ("a text longer than the limit is refused", good | {"f": {"title": reg("字" * 8001)}}),
+    )
+    for name, op in cases:
+        try:
+            parse_op(op, DEVS["a"], 1, "00000000")
+            code = None
+        except OpError as error:
+            code = error.code
+        yield {"name": name, "kind": "parse", "op": op, "code": code}
+
+
+def chains() -> Iterator[dict[str, Any]]:
+    """Hashes over bytes as sent."""
+    lines = [encode_op({"n": n, "v": value}) for n, value in enumerate(("甲", "𠮷", "a\u2028b"), 1)]
+    prev, hashes = GENESIS, []
+    for line in lines:
+        prev = chain(prev, line)
+        hashes.append(prev)
+    yield {"name": "three lines chain over their bytes", "kind": "chain", "rule": "P-03", "lines_hex": [line.hex() for line in lines], "h": hashes}
+    for rec, seq in ((REC, 1), (REC, 2**40)):
+        yield {"name": f"digest of a record at {seq}", "kind": "digest", "rule": "P-28", "rec": rec, "seq": seq, "digest": f"{digest64(rec, seq):016x}"}
+    yield {"name": "one id per record and field", "kind": "conflict_id", "rec": REC, "field": "severity", "id": conflict_id(REC, "severity")}
+    for name, numbers in (
+        ("skew is taken off", (T0, 60, 0, T0 + 9)),
+        ("never after it was received", (T0 + 10_000, 0, 0, T0)),
+        ("never before the device's last op", (T0 - 315_360_000_000, 0, T0 - 5, T0)),
+        ("a clock ten years ahead shows the time of receipt", (T0 + 315_360_000_000, 0, T0 - 5, T0)),
+    ):
+        yield {"name": name, "kind": "corrected_time", "rule": "9.12", "in": list(numbers), "out": corrected_time(*numbers)}
+
+
+def main() -> None:
+    """Write the three files."""
+    for name, cases in (("stamps", chains()), ("parse", parses()), ("fold", folds())):
+        text = json.dumps({"vectors": list(cases)}, ensure_ascii=False, indent=1)
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
