@@ -38,7 +38,8 @@ from sync.fields import Kind
 def load_record(session: Session, reader: Reader, rec: str) -> tuple[fold.Record, dict[str, Any]] | None:
     """The folded record with its row, or nothing when it does not exist or is not the reader's to see."""
     record = core_table("record")
-    row = session.execute(select(record).where(record.c.id == rec)).mappings().first()
+    # PostgreSQL refuses NUL in a text; no record id contains one.
+    row = session.execute(select(record).where(record.c.id == rec.replace("\x00", ""))).mappings().first()
     if row is None or not reader.may_see(row["scope"]):
         return None
     return fold.load(bytes(row["state"])), dict(row)

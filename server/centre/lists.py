@@ -39,6 +39,7 @@ from sync.fields import Kind
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 200
 SEARCH_MAX = 60
+INT_DIGITS_MAX = 15
 # Search aids, not data: showing them would give away what the mask hides.
 NEVER_SHOWN = {"person": ("pinyin",)}
 # Names are the one personal field a roster must be searchable by; the answer is masked all the same.
@@ -106,7 +107,7 @@ def _equal_condition(kind: Kind, table: Table, name: str, values: tuple[str, ...
     if declared.type == "choices":
         return or_(*(column.like(like(f'"{value}"'), escape="\\") for value in values))
     if declared.type in ("int", "time"):
-        return column.in_([int(value) for value in values if value.lstrip("-").isdigit()])
+        return column.in_([int(value) for value in values if value.isdecimal() and len(value) <= INT_DIGITS_MAX])
     return column.in_(values)
 
 

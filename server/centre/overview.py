@@ -164,7 +164,7 @@ def _station_rows(
     rows = []
     for record_id, code, name, population in listed:
         scope = f"station:{code}"
-        own = [each for each in handhelds if code in each.stations and each.revoked_ms is None]
+        own = [each for each in handhelds if code in each.stations and each.revoked_ms is None and each.kind == "handheld"]
         row: dict[str, Any] = {"id": record_id, "code": code, "name": name, "population": population}
         row |= {figure: found.get(scope, 0) for figure, found in figures.items()}
         row |= {figure: found.get(scope, {}) for figure, found in statuses.items()}

@@ -18,7 +18,7 @@ from server.centre.reader import Reader
 from server.centre.tables import core_table, kind_named, station_of
 
 RAW_SHOWN_MAX = 4000
-STATES = ("open", "released", "kept")
+ID_LIMIT = 2**63
 
 
 def list_quarantine(
@@ -75,6 +75,8 @@ def _text(raw: bytes | memoryview | str | None) -> str:
 
 def visible_scope(session: Session, quarantine_id: int) -> str | None:
     """Scope an open entry claims, "" when it names none, nothing when there is no such open entry."""
+    if not 0 < quarantine_id < ID_LIMIT:
+        return None
     quarantine, op_log = core_table("quarantine"), core_table("op_log")
     row = session.execute(
         select(op_log.c.scope)

@@ -5,6 +5,8 @@ Owns shapes only. Answers with record values are open objects: their fields are 
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from server.centre.lists import PAGE_SIZE, PAGE_SIZE_MAX, SEARCH_MAX
@@ -15,14 +17,22 @@ PAGE = validate.Range(min=1, max=100_000)
 WORD = validate.Length(max=40)
 
 
+class Text(fields.String):
+    """A text that every database accepts: PostgreSQL refuses the character NUL."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        """Leave the character out."""
+        return super()._deserialize(value, attr, data, **kwargs).replace("\x00", "")
+
+
 class ListQuerySchema(Schema):
     """A list request. `only` is one of the quick words, `filter` reads `field:a|b;field:c`, `sort` a field with `-` for down."""
 
-    q = fields.String(load_default="", validate=validate.Length(max=SEARCH_MAX))
-    station = fields.String(load_default="", validate=WORD)
-    word = fields.String(load_default="", validate=WORD, data_key="only")
-    filter = fields.String(load_default="", validate=validate.Length(max=400))
-    sort = fields.String(load_default="-updated_at", validate=WORD)
+    q = Text(load_default="", validate=validate.Length(max=SEARCH_MAX))
+    station = Text(load_default="", validate=WORD)
+    word = Text(load_default="", validate=WORD, data_key="only")
+    filter = Text(load_default="", validate=validate.Length(max=400))
+    sort = Text(load_default="-updated_at", validate=WORD)
     page = fields.Integer(load_default=1, validate=PAGE)
     size = fields.Integer(load_default=PAGE_SIZE, validate=validate.Range(min=1, max=PAGE_SIZE_MAX))
 
@@ -30,13 +40,13 @@ class ListQuerySchema(Schema):
 class ExportQuerySchema(ListQuerySchema):
     """A workbook request. A `reason` asks for personal values in clear and is recorded."""
 
-    reason = fields.String(load_default="", validate=validate.Length(max=REASON_MAX))
+    reason = Text(load_default="", validate=validate.Length(max=REASON_MAX))
 
 
 class SearchQuerySchema(Schema):
     """A search over everything the reader may see."""
 
-    q = fields.String(required=True, validate=validate.Length(min=1, max=SEARCH_MAX))
+    q = Text(required=True, validate=validate.Length(min=1, max=SEARCH_MAX))
 
 
 class HistoryQuerySchema(Schema):
@@ -49,18 +59,18 @@ class HistoryQuerySchema(Schema):
 class MapQuerySchema(Schema):
     """Layers by name, separated by commas; `all` includes closed hazards."""
 
-    layers = fields.String(load_default="grid,hazards,shelters", validate=validate.Length(max=120))
-    station = fields.String(load_default="", validate=WORD)
-    level = fields.String(load_default="", validate=WORD)
-    patrol = fields.String(load_default="", validate=validate.Length(max=64))
+    layers = Text(load_default="grid,hazards,shelters", validate=validate.Length(max=120))
+    station = Text(load_default="", validate=WORD)
+    level = Text(load_default="", validate=WORD)
+    patrol = Text(load_default="", validate=validate.Length(max=64))
     all = fields.Boolean(load_default=False)
 
 
 class ConflictsQuerySchema(Schema):
     """Open conflicts, or settled ones with `closed`."""
 
-    station = fields.String(load_default="", validate=WORD)
-    kind = fields.String(load_default="", validate=WORD)
+    station = Text(load_default="", validate=WORD)
+    kind = Text(load_default="", validate=WORD)
     closed = fields.Boolean(load_default=False)
     page = fields.Integer(load_default=1, validate=PAGE)
     size = fields.Integer(load_default=30, validate=validate.Range(min=1, max=100))
@@ -69,7 +79,7 @@ class ConflictsQuerySchema(Schema):
 class QuarantineQuerySchema(Schema):
     """Entries set aside, by state."""
 
-    state = fields.String(load_default="open", validate=validate.OneOf(["open", "released", "kept"]))
+    state = Text(load_default="open", validate=validate.OneOf(["open", "released", "kept"]))
     page = fields.Integer(load_default=1, validate=PAGE)
     size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=200))
 
@@ -77,12 +87,12 @@ class QuarantineQuerySchema(Schema):
 class UnmaskBody(Schema):
     """Which personal fields of which record, and why."""
 
-    rec = fields.String(required=True, validate=validate.Length(min=1, max=64))
+    rec = Text(required=True, validate=validate.Length(min=1, max=64))
     fields_ = fields.List(
         fields.String(validate=validate.Length(max=64)), required=True, data_key="fields",
         validate=validate.Length(min=1, max=32),
     )  # fmt: skip
-    reason = fields.String(required=True, validate=REASON)
+    reason = Text(required=True, validate=REASON)
 
 
 class CompletenessSchema(Schema):
