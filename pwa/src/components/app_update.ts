@@ -2,8 +2,12 @@
  * The service worker: registers it, and asks before a new version takes over.
  * Owns the asking. Must not reload on its own: a form may be open.
  */
+import { shallowRef } from "vue";
 import { t } from "../i18n";
 import { say } from "./toast";
+
+/** How to take the waiting version; settings offers it after the remark is gone. */
+export const take_update = shallowRef<(() => void) | null>(null);
 
 export async function watch_updates(): Promise<void> {
   if (!import.meta.env.PROD || !("serviceWorker" in navigator)) return;
@@ -14,13 +18,12 @@ export async function watch_updates(): Promise<void> {
   const registration = await navigator.serviceWorker.register("/sw.js");
   const offer = (worker: ServiceWorker | null): void => {
     if (worker === null || navigator.serviceWorker.controller === null) return;
-    say(t("app.new_version"), {
-      words: t("app.update"),
-      run: () => {
-        agreed = true;
-        worker.postMessage({ type: "SKIP_WAITING" });
-      },
-    });
+    const run = (): void => {
+      agreed = true;
+      worker.postMessage({ type: "SKIP_WAITING" });
+    };
+    take_update.value = run;
+    say(t("app.new_version"), { words: t("app.update"), run });
   };
   offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
