@@ -72,6 +72,8 @@ class RunningEngine implements Engine {
   #storage: Status["storage"] = { used_bytes: 0, quota_bytes: null };
   #conflicts: Conflict[] | null = null;
   #followed_status: Status | null = null;
+  /** Something the other pages should read again after this flight. */
+  #view_moved = false;
 
   constructor(ports: Ports, dbs: Databases, keys: Keyring) {
     this.#ports = ports;
@@ -311,7 +313,9 @@ class RunningEngine implements Engine {
         void this.#drawer.reload();
         break;
       case "uploads":
-        void this.#drawer.reload_uploads();
+        void this.#drawer.reload_uploads().then(() => {
+          if (this.#leader?.leading === true) void this.#files.queue.wake();
+        });
         break;
       case "session":
         void this.#session.load().then(() => this.#emitter.emit("session"));
@@ -325,10 +329,11 @@ class RunningEngine implements Engine {
 
   #records_changed(ids: readonly string[]): void {
     this.#conflicts = null;
+    this.#view_moved = true;
     const { model } = this.#drawer;
     const kinds =
       ids.length === 0
-        ? model.kinds_present()
+        ? Object.keys(this.#ports.kinds)
         : ids.flatMap((id) => [model.kind_of(id), model.kind_of(model.owner_of(id) ?? "")]);
     for (const kind of new Set(kinds)) if (kind !== undefined) this.#emitter.emit(`records:${kind}`);
     this.#emitter.emit("records");
@@ -344,7 +349,8 @@ class RunningEngine implements Engine {
     if (state.skew_s !== this.#session.stored.skew_s && !state.busy) void this.#session.save({ skew_s: state.skew_s });
     this.#emitter.emit("sync");
     if (this.#leader?.leading === true && !state.busy) {
-      this.#leader.tell({ t: "page" });
+      if (this.#view_moved) this.#leader.tell({ t: "page" });
+      this.#view_moved = false;
       this.#leader.tell({ t: "status", status: this.status() });
     }
   }

@@ -11,6 +11,8 @@ import type { Databases, Incarnation, OpRow } from "./open";
 
 const DAY_MS = 86_400_000;
 const SELF = "incarnation";
+/** Old ops removed per answer at most: pruning never delays a settlement. */
+const PRUNE_MAX = 50;
 
 /** Another tab wrote ops since the tail was read; make the lines again from the new tail. */
 export class StaleTail extends Error {
@@ -103,7 +105,7 @@ export class OpsStore {
         await ops.put({ ...row, verdict: v, why: verdict.why ?? null });
       }
       const oldest = now_ms - OWN_OPS_KEEP_DAYS * DAY_MS;
-      for (const row of await ops.getAll(IDBKeyRange.bound([dev, 0], [dev, answer.durable]), 500)) {
+      for (const row of await ops.getAll(IDBKeyRange.bound([dev, 0], [dev, answer.durable]), PRUNE_MAX)) {
         if (row.saved_ms >= oldest) break;
         await ops.delete([dev, row.n]);
       }
