@@ -10,7 +10,7 @@ import { Courier } from "./courier/courier";
 import { type Leader, type Note, take_lead } from "./courier/leader";
 import { Transport } from "./courier/transport";
 import { Emitter } from "./emitter";
-import { read_conflicts, read_queue, read_status } from "./engine_read";
+import { read_conflicts, read_queue, read_status, read_status_header } from "./engine_read";
 import type {
   AttachmentInfo,
   Conflict,
@@ -104,7 +104,7 @@ class RunningEngine implements Engine {
       jitter,
       set_timer,
       has_token: () => token() !== null,
-      status_header: () => this.#status_header(),
+      status_header: () => read_status_header(this.#drawer, this.#persisted),
       schema: ports.schema,
       scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
       changed: () => this.#courier_changed(),
@@ -374,20 +374,6 @@ class RunningEngine implements Engine {
   async #wake_files(): Promise<void> {
     if (this.#leader?.leading === true) await this.#files.queue.wake();
     else this.#leader?.tell({ t: "uploads" });
-  }
-
-  #status_header(): Record<string, unknown> {
-    const waiting = [...this.#drawer.uploads.values()].filter((row) => row.state !== "delivered");
-    const oldest = this.#drawer.own.all().find((one) => this.#drawer.is_pending(one));
-    return {
-      pending: this.#drawer.pending(),
-      oldest: oldest === undefined ? null : this.#ports.iso(oldest.row.at_ms),
-      files: waiting.length,
-      bytes: waiting.reduce((sum, row) => sum + Math.max(0, row.size - row.sent), 0),
-      lost: this.#drawer.lost,
-      persisted: this.#persisted,
-      battery: this.#ports.battery(),
-    };
   }
 
   #incident(code: string, detail: Record<string, unknown>): void {

@@ -166,3 +166,18 @@ export function read_status(
     attention,
   };
 }
+
+/** What the device says of itself with every sync request (contract §7). */
+export function read_status_header(drawer: Drawer, persisted: boolean): Record<string, unknown> {
+  const waiting = [...drawer.uploads.values()].filter((row) => row.state !== "delivered");
+  const oldest = drawer.own.all().find((one) => drawer.is_pending(one));
+  return {
+    pending: drawer.pending(),
+    oldest: oldest === undefined ? null : drawer.ports.iso(oldest.row.at_ms),
+    files: waiting.length,
+    bytes: waiting.reduce((sum, row) => sum + Math.max(0, row.size - row.sent), 0),
+    lost: drawer.lost,
+    persisted,
+    battery: drawer.ports.battery(),
+  };
+}

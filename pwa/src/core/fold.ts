@@ -333,10 +333,7 @@ function apply(record: FoldRecord, stamp: string, user: string, at_c: number, na
       record.sets.set(name, [...(record.sets.get(name) ?? []), [stamp, fop.v]]);
       break;
     case "rem":
-      record.sets.set(
-        name,
-        (record.sets.get(name) ?? []).filter(([one]) => !parents.includes(one)),
-      );
+      record.sets.set(name, without(record.sets.get(name), parents));
       break;
     case "log":
       record.log.set(name, [...(record.log.get(name) ?? []), [stamp, fop.v, false]]);
@@ -356,6 +353,9 @@ function apply(record: FoldRecord, stamp: string, user: string, at_c: number, na
   }
 }
 
+const without = <T>(entries: readonly [string, T][] | undefined, parents: readonly string[]): [string, T][] =>
+  (entries ?? []).filter(([one]) => !parents.includes(one));
+
 function counter_of(record: FoldRecord, name: string): Counter {
   let counter = record.ctr.get(name);
   if (counter === undefined) {
@@ -368,10 +368,7 @@ function counter_of(record: FoldRecord, name: string): Counter {
 /** A late parent that a released child already replaced: it still replaces its own parents, but is no head. */
 function supersede_only(record: FoldRecord, name: string, fop: Fop, parents: readonly string[]): void {
   if (fop.k === "reg") {
-    record.reg.set(
-      name,
-      (record.reg.get(name) ?? []).filter(([one]) => !parents.includes(one)),
-    );
+    record.reg.set(name, without(record.reg.get(name), parents));
   } else if (fop.k === "count") {
     const counter = counter_of(record, name);
     counter.counts = counter.counts.filter(([one]) => !parents.includes(one));
