@@ -11,7 +11,7 @@ from tests.tools.chromium import ARGUMENTS, find
 from tests.tools.serving import PASSWORD
 
 PIN = "258369"
-SETTLE_MS = 30_000
+SETTLE_MS = 15_000
 
 
 class Handheld:

@@ -1,0 +1,44 @@
+"""The checker at the end of a story: every replica and the log agree; nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+def server_states(folder: Path) -> dict[str, Any]:
+    """The stored state of every record, by id."""
+    with sqlite3.connect(folder / "town.db") as connection:
+        return {rec: orjson.loads(state) for rec, state in connection.execute("SELECT id, state FROM record")}
+
+
+def logged(folder: Path) -> dict[tuple[str, int], bytes]:
+    """Every stored line by (dev, n); raises when one is there twice."""
+    with sqlite3.connect(folder / "town.db") as connection:
+        rows = connection.execute("SELECT dev, n, line FROM op_log").fetchall()
+    twice = [key for key, times in Counter((dev, n) for dev, n, _ in rows).items() if times > 1]
+    if twice:
+        raise AssertionError(f"stored twice: {twice[:3]}")
+    return {(dev, n): bytes(line) for dev, n, line in rows}
+
+
+def gaps(lines: dict[tuple[str, int], bytes]) -> list[str]:
+    """Incarnations whose n are not 1…max."""
+    by_dev: dict[str, set[int]] = {}
+    for dev, n in lines:
+        by_dev.setdefault(dev, set()).add(n)
+    return [dev for dev, held in by_dev.items() if held != set(range(1, max(held) + 1))]
+
+
+def differing(replica: dict[str, Any], truth: dict[str, Any]) -> list[str]:
+    """Ids whose state on the replica is not the server's, `seq` aside."""
+    found = []
+    for rec, state in replica.items():
+        plain = {key: value for key, value in state.items() if key != "seq"}
+        if truth.get(rec) != plain:
+            found.append(rec)
+    return found
