@@ -6,6 +6,7 @@ into ops. Everything invented; ids are derived from the seed, so the same number
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -126,7 +127,7 @@ class Town:
         yield town
         halves = sorted({0, self.columns // 6 * 3 or self.columns, self.columns})
         self.grid_of: dict[int, str] = {}
-        for number, (x0, x1) in enumerate(zip(halves, halves[1:], strict=False), 1):
+        for number, (x0, x1) in enumerate(itertools.pairwise(halves), 1):
             grid = self._cell("grid", f"第{number}责任网格", f"{TOWN_CODE}G{number:02d}", town.rec, None, Area(x0, 0, x1, self.rows))
             yield grid
             for x in range(x0, x1):
@@ -160,7 +161,7 @@ class Town:
         self.template = template.rec
         yield template
         for index, area in enumerate(self.areas):
-            suffix, name, kind = self.stations[index]
+            _suffix, name, kind = self.stations[index]
             yield self.draft(
                 "station", "town", code=self.code(index), name=name, committee_type=kind, phone=demo_phone(self.random),
                 address=f"示例镇{name[:2]}路{index + 1}号", point=self.lattice.middle(area),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from server import commands, jobs
+import server.commands as commands
+import server.jobs as jobs
 from server.accounts.routes import bp as accounts_bp
 from server.centre.routes import bp as centre_bp
 from server.db import db

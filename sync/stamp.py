@@ -22,7 +22,7 @@ def new_dev(random: bytes) -> str:
 
 
 def chain(prev_h: str, line: bytes) -> str:
-    """h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03)."""
+    """The h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03)."""
     return sha256(prev_h.encode("ascii") + line).hexdigest()[:8]
 
 

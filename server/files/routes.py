@@ -58,7 +58,7 @@ class StatusOut(Schema):
 
 def uploads() -> Uploads:
     """The uploads of the running app."""
-    return cast(Uploads, current_app.extensions["xunan_uploads"])
+    return cast("Uploads", current_app.extensions["xunan_uploads"])
 
 
 def _key(sha256: str) -> str:
@@ -133,7 +133,7 @@ def options() -> Response:
     summary="Begin (or find) the upload of a file by its SHA-256",
 )  # fmt: skip
 def create(caller: Caller) -> Response:
-    """tus creation; a file that is already complete answers Upload-Offset = its length."""
+    """Tus creation; a file that is already complete answers Upload-Offset = its length."""
     _check_version()
     length = _number("Upload-Length")
     metadata = _metadata()
@@ -160,7 +160,7 @@ def create(caller: Caller) -> Response:
     summary="Continue an upload at its offset",
 )  # fmt: skip
 def patch(caller: Caller, sha256: str) -> Response:
-    """tus core."""
+    """Tus core."""
     _check_version()
     key = _key(sha256)
     if request.mimetype != OCTETS:
@@ -182,7 +182,7 @@ def patch(caller: Caller, sha256: str) -> Response:
     summary="Drop an upload under way",
 )  # fmt: skip
 def terminate(caller: Caller, sha256: str) -> Response:
-    """tus termination; only the device that began it."""
+    """Tus termination; only the device that began it."""
     _check_version()
     row = db.session.get(Upload, _key(sha256))
     if row is None or row.device_id != caller.device_id:

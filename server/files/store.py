@@ -117,7 +117,7 @@ class S3Store:
         from botocore.exceptions import ClientError
 
         try:
-            return cast(IO[bytes], self.client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"])
+            return cast("IO[bytes]", self.client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"])
         except ClientError as error:
             raise FileNotFoundError(key) from error
 

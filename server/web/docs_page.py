@@ -7,13 +7,15 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-_STYLE = """
+_STYLE = Markup(
+    """
 body{font:16px/1.5 "Noto Sans CJK SC","PingFang SC",sans-serif;color:#16202A;background:#F2F5F7;margin:0 auto;max-width:1100px;padding:24px}
 details{background:#fff;border:1px solid #D5DCE2;border-radius:8px;margin:8px 0;padding:8px 16px}
 summary{cursor:pointer;min-height:32px}b{display:inline-block;min-width:72px;color:#0E3F80}
 code,pre{font:14px/1.5 ui-monospace,monospace}pre{overflow:auto;background:#F2F5F7;padding:12px;border-radius:8px}
 small{color:#4A5560}
 """
+)
 
 
 def _block(title: str, body: Any) -> Markup:
@@ -39,4 +41,4 @@ def render(document: dict[str, Any]) -> str:
         parts.append(Markup("<details><summary><code>{}</code></summary>{}</details>").format(name, _block("", schema)))
     body = Markup("").join(parts)
     head = Markup('<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{}</title><style>{}</style></head>')
-    return str(head.format("Xun'an API", Markup(_STYLE)) + Markup("<body><main>") + escape(body) + Markup("</main></body></html>"))
+    return str(head.format("Xun'an API", _STYLE) + Markup("<body><main>") + escape(body) + Markup("</main></body></html>"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import orjson
 import structlog
@@ -56,6 +57,10 @@ class Watcher:
             self.version += 1
             self.changed.notify_all()
 
+    def moved_since(self, version: int) -> bool:
+        """Whether anything was told since; called with the condition held."""
+        return self.version != version
+
     def poll(self) -> None:
         """Look at the counter; when it moved, tell which scopes."""
         with reading() as session:
@@ -99,7 +104,7 @@ def events(scopes: frozenset[str]) -> Iterator[bytes]:
             sent = dict(watcher.seq_by_scope)
         while time.monotonic() - started < STREAM_SECONDS_MAX:
             with watcher.changed:
-                watcher.changed.wait_for(lambda: watcher.version != version, timeout=HEARTBEAT_SECONDS)
+                watcher.changed.wait_for(partial(watcher.moved_since, version), timeout=HEARTBEAT_SECONDS)
                 version = watcher.version
                 news = {s: q for s, q in watcher.seq_by_scope.items() if s in scopes and sent.get(s) != q}
             if not news:

@@ -51,14 +51,11 @@ def feed(handheld: Handheld, points: list[tuple[float, float]]) -> None:
     """Move the handheld; each fix is waited for, so that none is skipped."""
     for latitude, longitude in points:
         handheld.context.set_geolocation({"latitude": latitude, "longitude": longitude, "accuracy": 8})
-        handheld.page.evaluate(
-            """latitude => new Promise((done) => {
-                 const watch = navigator.geolocation.watchPosition((fix) => {
-                   if (Math.abs(fix.coords.latitude - latitude) < 1e-9) { navigator.geolocation.clearWatch(watch); done(true); }
-                 }, () => undefined, { enableHighAccuracy: true });
-               })""",
-            latitude,
-        )
+        handheld.page.wait_for_function(
+            """latitude => new Promise((done) => navigator.geolocation.getCurrentPosition(
+                 (fix) => done(Math.abs(fix.coords.latitude - latitude) < 1e-6), () => done(false), { timeout: 2000, maximumAge: 0 }))""",
+            arg=latitude, polling=100,
+        )  # fmt: skip
 
 
 def walk_patrol(handheld: Handheld) -> str:

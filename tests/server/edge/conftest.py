@@ -12,8 +12,8 @@ from server import create_app
 from server.accounts import service
 from server.db import db, unit
 from server.settings import Settings
-from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template  # noqa: F401 - fixtures
 from tests.server.edge.people import AT, PASSWORD, STATION_CODE, Person
+from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ export const LAYOUT: Readonly<Record<string, Layout>> = {
     sort: "code",
   },
   transfer: {
-    columns: ["person", "station", "status", "mode", "shelter", "arrived_at", "handled_by", "event", "updated_at"],
+    columns: ["person", "station", "status", "mode", "shelter", "arrived_at", "event", "updated_at"],
     words: ["disputed"],
     filters: ["status", "mode"],
   },
