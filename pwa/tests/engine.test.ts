@@ -73,7 +73,7 @@ test("what was saved offline is delivered once, also when the answer is lost (P-
   expect(engine.record(recs[0]!)?.delivery).toBe("delivered");
 });
 
-test("an edit made while its own push is in flight is neither lost nor in conflict with itself (property 5)", async () => {
+test("an edit made while its own push is in flight is neither lost nor in conflict with itself (P-25, property 5)", async () => {
   const world = make_world();
   const engine = track(await ready(world));
   const { recs } = await engine.write([hazard("一")]);
@@ -189,7 +189,7 @@ test("a fork renumbers unsent ops and their parents, and nothing is lost or disp
   expect(engine.records("hazard")).toHaveLength(2);
 });
 
-test("a database that came back from a backup takes a new identity before it writes twice (property 13)", async () => {
+test("a database that came back from a backup takes a new identity before it writes twice (P-01, property 13)", async () => {
   const world = make_world();
   const engine = track(await ready(world));
   await engine.write([hazard("一")]);

@@ -6,11 +6,13 @@ tables of the caller's scopes and keeps what it found in `file_ref`; later ones 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import literal, select, text
 from sqlalchemy.orm import Session
 
 from server.db import unit
-from server.files.models import FileRef
+from server.files.models import FileRef, StoredFile
 from server.kinds import KINDS
 
 CARRIERS = tuple(
@@ -38,3 +40,8 @@ def may_read(session: Session, sha256: str, scopes: tuple[str, ...]) -> bool:
         held = set(session.scalars(select(FileRef.rec).where(FileRef.sha256 == literal(sha256))))
         session.add_all(FileRef(sha256=sha256, rec=rec) for rec in found if rec not in held)
     return True
+
+
+def held_files(session: Session, keys: Sequence[str]) -> Sequence[StoredFile]:
+    """Those of the named files that are complete here."""
+    return session.scalars(select(StoredFile).where(StoredFile.sha256.in_(keys))).all()

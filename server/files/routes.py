@@ -14,13 +14,12 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
 
 from server.accounts.rights import Caller
 from server.db import db
 from server.errors import fail
 from server.files.models import StoredFile, Upload
-from server.files.refs import may_read
+from server.files.refs import held_files, may_read
 from server.files.tus import CHECKSUMS, EXPIRE_MS, Uploads
 from server.ledger.clock import now_ms
 from server.web.endpoint import endpoint
@@ -195,7 +194,7 @@ def terminate(caller: Caller, sha256: str) -> Response:
 @endpoint(bp, "POST", "/status", auth="device", body=StatusIn, returns=StatusOut, summary="Which of these files are complete")
 def status(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """What a device asks before it calls a file delivered."""
-    rows = db.session.scalars(select(StoredFile).where(StoredFile.sha256.in_(body["sha256"]))).all()
+    rows = held_files(db.session(), body["sha256"])
     return {"have": [{"sha256": row.sha256, "size": row.size, "state": row.state} for row in rows]}
 
 
