@@ -1,7 +1,8 @@
 """What is learnt from an uploaded image: is it sound, how large, when and where does it say it was taken; small versions.
 
-Owns the Pillow job. Nothing found here is trusted: EXIF time and place are kept as data beside the device's own. A damaged or
-hostile file is marked, never deleted. Limits guard against decompression bombs.
+Owns the Pillow job. Nothing found here is trusted: EXIF time and place are kept as data beside the device's own. A damaged,
+disguised or hostile file is marked with a reason, never deleted. Limits guard against decompression bombs; no original is ever
+rewritten.
 """
 
 from __future__ import annotations
@@ -20,11 +21,24 @@ from server.db import unit
 from server.files.models import StoredFile
 from server.files.store import Store
 
-PIXELS_MAX = 80_000_000
+PIXELS_MAX = 120_000_000
+# Formats without reduced decoding hold every pixel in memory at once.
+PIXELS_WHOLE_MAX = 60_000_000
 SIZES = {"thumb": 320, "preview": 1600}
-FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "MPO", "TIFF")
+MIMES = {
+    "JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "HEIF": "image/heic", "AVIF": "image/avif",
+    "GIF": "image/gif", "TIFF": "image/tiff",
+}  # fmt: skip
+# MPO is opened by the JPEG plugin and has no opener of its own.
+FORMATS = tuple(name for name in MIMES if name != "MPO")
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 DATE_ORIGINAL, OFFSET_ORIGINAL, DATE_TIME = 0x9003, 0x9011, 0x0132
+
+# What another program would take the same bytes for: a page, a script, a document, an archive.
+HEAD_BYTES, TAIL_BYTES = 1024, 65_557
+FOREIGN_HEADS = (b"<!doctype html", b"<html", b"<script", b"<?php", b"<svg", b"%pdf-")
+FOREIGN_TAILS = (b"</html>", b"</script>", b"<?php")
+ZIP_END = b"PK\x05\x06"
 
 pillow_heif.register_heif_opener()
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -52,13 +66,27 @@ def read_exif(image: Image.Image) -> dict[str, Any]:
         return found
     taken = detail.get(DATE_ORIGINAL) or exif.get(DATE_TIME)
     for key, value in (("taken", taken), ("offset", detail.get(OFFSET_ORIGINAL)), ("make", exif.get(271)), ("model", exif.get(272))):
-        if isinstance(value, str) and value.strip("\x00 "):
-            found[key] = value.strip("\x00 ")[:60]
+        words = "".join(char for char in value if char.isprintable()).strip() if isinstance(value, str) else ""
+        if words:
+            found[key] = words[:60]
     lat, lon = _degrees(gps.get(2), gps.get(1)), _degrees(gps.get(4), gps.get(3))
     # 0,0 is what cameras write when they do not know.
     if lat is not None and lon is not None and abs(lat) <= 900_000_000 and (lat, lon) != (0, 0):
         found["point"] = {"lat_e7": lat, "lon_e7": lon}
     return found
+
+
+def is_disguised(source: Path) -> bool:
+    """Whether an image is at the same time something a browser or an unpacker would act on (a polyglot)."""
+    with source.open("rb") as handle:
+        head = handle.read(HEAD_BYTES).lower()
+        handle.seek(max(0, source.stat().st_size - TAIL_BYTES))
+        tail = handle.read()
+    end = tail.rfind(ZIP_END)
+    # The end record names at least one entry: two bytes of count at offset 10.
+    archive = end >= 0 and len(tail) - end >= 22 and int.from_bytes(tail[end + 10 : end + 12], "little") > 0
+    lowered = tail[-4096:].lower()
+    return archive or any(mark in head for mark in FOREIGN_HEADS) or any(mark in lowered for mark in FOREIGN_TAILS)
 
 
 def _small(image: Image.Image, longest: int, folder: Path) -> Path:
@@ -77,10 +105,16 @@ def examine(source: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(source, formats=FORMATS) as image:
-                if image.width * image.height > PIXELS_MAX or image.width == 0 or image.height == 0:
+                pixels = image.width * image.height
+                reducible = image.format in ("JPEG", "MPO")
+                if not 0 < pixels <= (PIXELS_MAX if reducible else PIXELS_WHOLE_MAX):
                     raise ValueError("dimensions")
-                facts = {"width": image.width, "height": image.height, "format": image.format, "exif": read_exif(image)}
+                facts = {"width": image.width, "height": image.height, "format": image.format}
+                # JPEG decodes at a fraction of its size while still reading every byte: less memory, same verdict on damage.
+                image.draft("RGB", (2 * SIZES["preview"], 2 * SIZES["preview"]))
                 image.load()
+                # Only now: looking for EXIF in a PNG decodes it, and would swallow the error that tells of damage.
+                facts["exif"] = read_exif(image)
                 smalls = {name: _small(image, longest, folder) for name, longest in SIZES.items()}
     except ValueError as error:
         raise ValueError("dimensions" if str(error) == "dimensions" else "unreadable") from error
@@ -105,6 +139,8 @@ def process(session: Session, store: Store, sha256: str, at: int) -> str:
             while chunk := stream.read(1 << 20):
                 target.write(chunk)
         try:
+            if is_disguised(source):
+                raise ValueError("polyglot")
             facts, smalls = examine(source, folder)
             state, reason = "checked", None
             for variant, path in smalls.items():
@@ -114,4 +150,7 @@ def process(session: Session, store: Store, sha256: str, at: int) -> str:
     with unit(session):
         stored = session.get_one(StoredFile, sha256)
         stored.media, stored.state, stored.reason = facts or None, state, reason
+        if facts:
+            # What it is, not what it was called: the type is what it will be served as.
+            stored.mime = MIMES[facts["format"]]
     return state

@@ -9,15 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 from marshmallow import Schema, fields, validate
+from werkzeug.exceptions import ClientDisconnected
 
 from server.accounts.rights import Caller
 from server.db import db
 from server.errors import fail
+from server.files.media import SIZES
 from server.files.models import StoredFile, Upload
 from server.files.refs import held_files, may_read
 from server.files.tus import CHECKSUMS, EXPIRE_MS, Uploads
@@ -29,6 +32,9 @@ TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
 KEY = re.compile(r"[0-9a-f]{64}\Z")
 MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}\Z")
 OCTETS = "application/offset+octet-stream"
+# A connection that is reset loses at most one chunk; a silent one gives its thread back.
+CHUNK_BYTES = 16 * 1024
+SILENCE_SECONDS_MAX = 60
 # Only these are shown inside the page; anything else is a download.
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 
@@ -109,10 +115,25 @@ def _reply(status: int, **headers: str) -> Response:
     return response
 
 
+def body_chunks(bytes_max: int) -> Iterator[bytes]:
+    """The body of this request until it ends, breaks or falls silent; what came before a break counts."""
+    request.max_content_length = bytes_max
+    socket = request.environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.settimeout(SILENCE_SECONDS_MAX)
+    while True:
+        try:
+            chunk = request.stream.read(CHUNK_BYTES)
+        except (OSError, ClientDisconnected):
+            return
+        if not chunk:
+            return
+        yield chunk
+
+
 def _receive(key: str, start: int, length: int) -> int:
     """Take the body of this request into the upload; returns the new offset."""
-    request.max_content_length = uploads().settings.upload_bytes_max
-    at = uploads().append(key, start, length, request.stream, _checksum())
+    at = uploads().append(key, start, length, body_chunks(uploads().settings.upload_bytes_max), _checksum())
     uploads().finish(db.session(), key, now_ms())
     return at
 
@@ -145,8 +166,6 @@ def create(caller: Caller) -> Response:
     db.session.rollback()
     if request.mimetype == OCTETS and offset == 0 and length > 0:
         offset = _receive(key, 0, length)
-    elif length == 0:
-        uploads().finish(db.session(), key, at)
     return _reply(
         201, Location=f"/api/v1/files/{key}", Upload_Offset=str(offset),
         Upload_Expires=formatdate((at + EXPIRE_MS) / 1000, usegmt=True),
@@ -200,14 +219,18 @@ def status(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
 
 def _head(key: str) -> Response:
     _check_version()
-    row = db.session.get(Upload, key)
-    stored = db.session.get(StoredFile, key)
+    session = db.session()
+    row = session.get(Upload, key)
+    if row is not None and uploads().offset(key) >= row.length:
+        # Everything had arrived, but the last step failed (store down, crash): it is made up for here.
+        uploads().finish(session, key, now_ms())
+    stored = session.get(StoredFile, key)
     if stored is not None:
         return _reply(200, Upload_Offset=str(stored.size), Upload_Length=str(stored.size))
     if row is None:
         raise fail("not_found")
     return _reply(
-        200, Upload_Offset=str(uploads().offset(key)), Upload_Length=str(row.length),
+        200, Upload_Offset=str(uploads().synced_offset(key)), Upload_Length=str(row.length),
         Upload_Expires=formatdate(row.expires_at / 1000, usegmt=True),
     )  # fmt: skip
 
@@ -228,8 +251,15 @@ def read(caller: Caller, sha256: str) -> Response:
     mime, name = stored.mime, key
     variant = request.args.get("variant")
     store = uploads().store
-    if variant in ("thumb", "preview") and store.size(f"{key}.{variant}.webp") is not None:
-        name, mime = f"{key}.{variant}.webp", "image/webp"
+    kept = "private, max-age=31536000, immutable"
+    if variant in SIZES:
+        if store.size(f"{key}.{variant}.webp") is not None:
+            name, mime = f"{key}.{variant}.webp", "image/webp"
+        else:
+            # The whole image stands in until its small version is made; it must not stay in a cache under that address.
+            kept = "private, no-cache"
+    if request.if_none_match.contains(name):
+        return Response(status=304, headers={"ETag": f'"{name}"', "Cache-Control": kept})
     try:
         stream = store.open(name)
     except FileNotFoundError:
@@ -240,9 +270,12 @@ def read(caller: Caller, sha256: str) -> Response:
             while chunk := stream.read(1 << 16):
                 yield chunk
 
-    shown = mime in SHOWN
+    # A damaged or disguised file is never shown as an image, only handed out as data.
+    shown = mime in SHOWN and (name != key or stored.state != "damaged")
     response = Response(stream_with_context(body()), mimetype=mime if shown else "application/octet-stream")
     response.headers["Content-Length"] = str(store.size(name))
     response.headers["Content-Disposition"] = "inline" if shown else f'attachment; filename="{key[:16]}.bin"'
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["ETag"] = f'"{name}"'
+    response.headers["Cache-Control"] = kept
     return response

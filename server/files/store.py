@@ -33,6 +33,10 @@ class Store(Protocol):
         """Remove; absent is fine."""
 
 
+class StoreDown(OSError):
+    """The store cannot be reached or refuses; nothing is known about the file."""
+
+
 def check_key(key: str) -> str:
     """The key itself, or ValueError."""
     if not KEY.match(key):
@@ -109,7 +113,13 @@ class S3Store:
 
     def put(self, key: str, source: Path) -> None:
         """Upload (multipart when large), then remove the local file."""
-        self.client.upload_file(str(source), self.bucket, self._name(key))
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.upload_file(str(source), self.bucket, self._name(key))
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise StoreDown(type(error).__name__) from error
         source.unlink(missing_ok=True)
 
     def open(self, key: str) -> IO[bytes]:
@@ -123,18 +133,24 @@ class S3Store:
 
     def size(self, key: str) -> int | None:
         """Size or None."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return int(self.client.head_object(Bucket=self.bucket, Key=self._name(key))["ContentLength"])
         except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            if _is_missing(error):
                 return None
-            raise
+            raise StoreDown(type(error).__name__) from error
+        except BotoCoreError as error:
+            raise StoreDown(type(error).__name__) from error
 
     def delete(self, key: str) -> None:
         """Delete the object."""
         self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+
+
+def _is_missing(error: Any) -> bool:
+    return bool(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404)
 
 
 def make_store(settings: Settings) -> Store:

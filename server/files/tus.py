@@ -1,8 +1,9 @@
 """Uploads under way: part files, offsets, take-over and completion (P-50). Knows no HTTP.
 
-Owns `<data>/uploads`. Invariants: the offset is the size of the part file, synced before it is acknowledged; bytes that arrived
-before a connection broke are kept; the newest writer of an upload wins, an older one stops at its next chunk (so a dead
-connection never locks an upload); a file counts only after the SHA-256 of all its bytes is the one it was announced with.
+Owns `<data>/uploads` and `<data>/rejected`. Invariants: the offset is the size of the part file, synced to disk before it is
+told to anyone; bytes that arrived before a connection broke are kept; the newest writer of an upload wins, an older one stops at
+its next chunk (so a dead connection never locks an upload); a file counts only after the SHA-256 of all its bytes is the one it
+was announced with; bytes that fail that test are set aside, never accepted and never silently lost.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import new as new_hash
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+import structlog
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from server import jobs
@@ -26,9 +30,13 @@ from server.files.models import StoredFile, Upload
 from server.files.store import Store
 from server.settings import Settings
 
-CHUNK_BYTES = 64 * 1024
+log = structlog.get_logger(__name__)
 EXPIRE_MS = 30 * 86_400_000
 CHECKSUMS = ("sha256", "sha1")
+# The database needs room to go on when nothing else fits any more.
+FREE_BYTES_MIN = 256 * 1024 * 1024
+REJECTED_MAX = 200
+READ_BYTES = 1 << 20
 
 
 class Uploads:
@@ -48,6 +56,9 @@ class Uploads:
     def _turn(self, key: str) -> Path:
         return self.folder / f"{key}.turn"
 
+    def _lock(self, key: str) -> Path:
+        return self.folder / f"{key}.lock"
+
     def offset(self, key: str) -> int:
         """Bytes of the part file that arrived so far."""
         try:
@@ -55,136 +66,203 @@ class Uploads:
         except FileNotFoundError:
             return 0
 
+    def synced_offset(self, key: str) -> int:
+        """The offset as it may be told to a client: whatever a broken request left is on disk first."""
+        try:
+            with self._part(key).open("rb") as part:
+                os.fsync(part.fileno())
+                return os.fstat(part.fileno()).st_size
+        except FileNotFoundError:
+            return 0
+
     def create(self, session: Session, key: str, length: int, mime: str, device_id: str, at: int) -> int:
-        """Begin or continue; returns the offset. A file we already hold answers its full length. Raises `too_large`."""
-        stored = session.get(StoredFile, key)
-        if stored is not None:
-            return stored.size
+        """Begin or continue; returns the offset. A file we already hold answers its full length.
+
+        Raises `too_large`, `storage_full`, `conflict`.
+        """
         if length > self.settings.upload_bytes_max:
             raise fail("too_large", limit=self.settings.upload_bytes_max)
-        with unit(session):
-            row = session.get(Upload, key)
-            if row is None:
-                session.add(
-                    Upload(sha256=key, length=length, mime=mime, device_id=device_id, created_at=at, expires_at=at + EXPIRE_MS)
-                )
-                self._part(key).unlink(missing_ok=True)
-            elif row.length != length:
+        with self._locked(key):
+            stored = session.get(StoredFile, key)
+            if stored is not None:
+                return stored.size
+            known = session.get(Upload, key)
+            if known is not None and known.length != length:
                 raise fail("conflict", reason="the same hash was announced with another length")
-            else:
+            if shutil.disk_usage(self.folder).free < length - self.offset(key) + FREE_BYTES_MIN:
+                raise fail("storage_full")
+            with unit(session):
+                row = session.get(Upload, key)
+                if row is None:
+                    row = Upload(sha256=key, length=length, mime=mime, device_id=device_id, created_at=at)
+                    session.add(row)
                 row.expires_at = at + EXPIRE_MS
-        self._part(key).touch()
-        return self.offset(key)
+            self._part(key).touch()
+        if self.synced_offset(key) == 0:
+            # Bytes may already be there: a crash between storing and noting, or a restored database.
+            self.finish(session, key, at)
+            return length if session.get(StoredFile, key) is not None else 0
+        return self.synced_offset(key)
 
-    def append(self, key: str, start: int, length: int, stream: IO[bytes], checksum: tuple[str, bytes] | None) -> int:
-        """Write a stream at `start`; returns the new offset. Raises `offset_mismatch`, `locked`, `checksum_mismatch`."""
+    def append(self, key: str, start: int, length: int, chunks: Iterable[bytes], checksum: tuple[str, bytes] | None) -> int:
+        """Write chunks from `start` on; returns the new offset. Raises `offset_mismatch`, `locked`, `checksum_mismatch`."""
         turn = secrets.token_hex(8)
         with self._locked(key):
             if self.offset(key) != start:
-                raise fail("offset_mismatch", headers={"Upload-Offset": str(self.offset(key))})
+                raise fail("offset_mismatch", headers={"Upload-Offset": str(self.synced_offset(key))})
             self._turn(key).write_text(turn)
         hasher = new_hash(checksum[0]) if checksum is not None else None
         at = start
-        try:
-            for chunk in _chunks(stream):
-                if at + len(chunk) > length:
-                    raise fail("too_large", limit=length)
-                at = self._write(key, turn, at, chunk)
-                if hasher is not None:
-                    hasher.update(chunk)
-        finally:
-            with self._locked(key):
+        with self._part(key).open("ab", buffering=0) as part:
+            try:
+                for chunk in chunks:
+                    if at + len(chunk) > length:
+                        raise fail("too_large", limit=length)
+                    self._write(key, turn, part, at, chunk)
+                    at += len(chunk)
+                    if hasher is not None:
+                        hasher.update(chunk)
+            finally:
                 if checksum is not None and hasher is not None and hasher.digest() != checksum[1]:
-                    # Nothing of a chunk that fails its checksum may count (tus: 460).
-                    if self._turn(key).read_text() == turn:
-                        os.truncate(self._part(key), start)
-                    at = start
-        if hasher is not None and checksum is not None and hasher.digest() != checksum[1]:
+                    self._take_back(key, turn, start)
+                with suppress(OSError):
+                    os.fsync(part.fileno())
+            os.fsync(part.fileno())
+        if checksum is not None and hasher is not None and hasher.digest() != checksum[1]:
             raise fail("checksum_mismatch", headers={"Upload-Offset": str(start)})
         return at
 
-    def _write(self, key: str, turn: str, at: int, chunk: bytes) -> int:
+    def _write(self, key: str, turn: str, part: IO[bytes], at: int, chunk: bytes) -> None:
         with self._locked(key):
-            if self._turn(key).read_text() != turn or self.offset(key) != at:
+            if not self._is_turn(key, turn) or self.offset(key) != at:
                 raise fail("locked")
             try:
-                with self._part(key).open("ab") as part:
-                    part.write(chunk)
-                    part.flush()
-                    os.fsync(part.fileno())
+                view = memoryview(chunk)
+                while view:
+                    view = view[part.write(view) :]
             except OSError as error:
                 raise fail("storage_full") from error
-        return at + len(chunk)
+
+    def _take_back(self, key: str, turn: str, start: int) -> None:
+        """Nothing of a request that fails its checksum may count (tus: 460)."""
+        with self._locked(key):
+            if self._is_turn(key, turn) and self.offset(key) > start:
+                os.truncate(self._part(key), start)
+
+    def _is_turn(self, key: str, turn: str) -> bool:
+        try:
+            return self._turn(key).read_text() == turn
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """Held only around one small write, across threads and workers."""
-        with (self.folder / f"{key}.lock").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        """Across threads and workers; held around one small write, or the completion of this one upload."""
+        path = self._lock(key)
+        while True:
+            with path.open("a") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                try:
+                    current = path.stat().st_ino == os.fstat(handle.fileno()).st_ino
+                except FileNotFoundError:
+                    current = False
+                if not current:
+                    # Whoever finished before us removed the lock file we waited on.
+                    continue
+                yield
+                return
 
     def finish(self, session: Session, key: str, at: int) -> bool:
-        """When every byte is there: verify, store, and note the media job. False while bytes are missing."""
-        row = session.get(Upload, key)
-        if row is None:
-            return session.get(StoredFile, key) is not None
-        if self.offset(key) < row.length:
-            session.rollback()
-            return False
-        part = self._part(key)
+        """When every byte is there: verify, store, and note the media job. False while bytes are missing.
+
+        Raises `checksum_mismatch` (the bytes are set aside, the offset is 0 again) and `unavailable` (the store is down; the
+        bytes stay and the next request tries again).
+        """
         with self._locked(key):
-            if _sha256(part) != key:
-                self.rejected.mkdir(parents=True, exist_ok=True)
-                os.replace(part, self.rejected / f"{key}-{at}")
-                raise fail("checksum_mismatch", headers={"Upload-Offset": "0"})
-            mime, length = row.mime, row.length
+            row = session.get(Upload, key)
+            length, mime = (row.length, row.mime) if row is not None else (-1, "")
             session.rollback()
-            self.store.put(key, part)
-        with unit(session):
-            if session.get(StoredFile, key) is None:
-                session.add(StoredFile(sha256=key, size=length, mime=mime, state="stored", stored_at=at))
-                jobs.add(session, "media", {"sha256": key}, at)
-            session.query(Upload).filter_by(sha256=key).delete()
+            if row is None:
+                return session.get(StoredFile, key) is not None
+            if not self._keep(key, length, at):
+                return False
+            with unit(session):
+                if session.get(StoredFile, key) is None:
+                    session.add(StoredFile(sha256=key, size=length, mime=mime, state="stored", stored_at=at))
+                    jobs.add(session, "media", {"sha256": key}, at)
+                session.execute(delete(Upload).where(Upload.sha256 == key))
+            self._forget(key)
         jobs.wake()
-        self._forget(key)
+        return True
+
+    def _keep(self, key: str, length: int, at: int) -> bool:
+        """Move complete, verified bytes into the store; False while there is nothing complete to move."""
+        part = self._part(key)
+        try:
+            if self.offset(key) == 0 and self.store.size(key) == length:
+                return True
+            if not part.exists() or self.offset(key) < length:
+                return False
+            if hash_file(part) == key:
+                self.store.put(key, part)
+                return True
+        except OSError as error:
+            log.warning("file_store_unavailable", error=type(error).__name__)
+            raise fail("unavailable", reason="file store") from error
+        self.set_aside(part, key, at)
+        raise fail("checksum_mismatch", headers={"Upload-Offset": "0"})
+
+    def set_aside(self, path: Path, key: str, at: int) -> None:
+        """Keep bytes that are not what they were announced as, for a person; the oldest go when there are too many."""
+        self.rejected.mkdir(parents=True, exist_ok=True)
+        os.replace(path, self.rejected / f"{at}-{key}")
+        log.warning("file_rejected", sha256=key)
+        for old in sorted(self.rejected.iterdir())[:-REJECTED_MAX]:
+            old.unlink(missing_ok=True)
+
+    def adopt(self, session: Session, key: str, path: Path, mime: str, at: int) -> bool:
+        """Take in a complete local file that came another way (a rescue bundle). False when its bytes are not `key`."""
+        with self._locked(key):
+            if hash_file(path) != key:
+                self.set_aside(path, key, at)
+                return False
+            size = path.stat().st_size
+            if self.store.size(key) != size:
+                self.store.put(key, path)
+            with unit(session):
+                if session.get(StoredFile, key) is None:
+                    session.add(StoredFile(sha256=key, size=size, mime=mime, state="stored", stored_at=at))
+                    jobs.add(session, "media", {"sha256": key}, at)
+                session.execute(delete(Upload).where(Upload.sha256 == key))
+            self._forget(key)
+        jobs.wake()
         return True
 
     def cancel(self, session: Session, key: str) -> None:
         """Drop an upload under way; a stored file is never touched."""
-        with unit(session):
-            session.query(Upload).filter_by(sha256=key).delete()
-        self._part(key).unlink(missing_ok=True)
-        self._forget(key)
+        with self._locked(key):
+            with unit(session):
+                session.execute(delete(Upload).where(Upload.sha256 == key))
+            self._forget(key)
 
     def expire(self, session: Session, at: int) -> int:
         """Drop uploads nobody continued for 30 days; returns how many."""
-        rows = session.query(Upload).filter(Upload.expires_at <= at).all()
-        keys = [row.sha256 for row in rows]
+        keys = session.scalars(select(Upload.sha256).where(Upload.expires_at <= at)).all()
         session.rollback()
         for key in keys:
             self.cancel(session, key)
         return len(keys)
 
     def _forget(self, key: str) -> None:
-        for path in (self._turn(key), self.folder / f"{key}.lock"):
+        """Remove what is left of an upload; called with its lock held, which goes last."""
+        for path in (self._part(key), self._turn(key), self._lock(key)):
             path.unlink(missing_ok=True)
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """Chunks until the stream ends or breaks; what arrived before a break is kept by the caller."""
-    while True:
-        try:
-            chunk = stream.read(CHUNK_BYTES)
-        except OSError:
-            return
-        if not chunk:
-            return
-        yield chunk
-
-
-def _sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """SHA-256 of a local file, in constant memory."""
     hasher = sha256()
     with path.open("rb") as handle:
-        while chunk := handle.read(1 << 20):
+        while chunk := handle.read(READ_BYTES):
             hasher.update(chunk)
     return hasher.hexdigest()
