@@ -14,7 +14,8 @@ setup: .venv/ready pwa/node_modules/ready
 	touch $@
 
 pwa/node_modules/ready: pwa/package-lock.json
-	cd pwa && npm ci --no-audit --no-fund --silent
+	# Not `npm ci`: it insists on optional binaries of other platforms that a registry mirror may lack; versions are locked all the same.
+	cd pwa && npm install --no-save --no-audit --no-fund --silent
 	touch $@
 
 pwa/dist/index.html: pwa/node_modules/ready $(shell find pwa/src pwa/public pwa/index.html pwa/vite.config.ts -type f 2>/dev/null)
