@@ -273,9 +273,9 @@ test("no name of a person stands in clear in any database, and locking hides it 
   });
   const { recs } = await engine.write([{ kind: "person", scope: SCOPE, f: { name, phone: "13900001111" } }]);
   await engine.sync_now();
-  void engine.drafts.put("person", { name });
+  const stored = engine.drafts.put("person", { name });
   world.pass(400);
-  await settle();
+  await stored;
   expect(engine.records("person")).toHaveLength(2);
   for (const store of ["ops", "view", "drafts", "keys"]) {
     const text = await dump_database(`${world.prefix}-${store}`);
