@@ -1,8 +1,9 @@
 """Durable jobs: written in the transaction of the fact that needs them, run later by whoever is there.
 
-Owns the job table and its two runners: threads of this process (default), or rq on Redis/Valkey when configured - the same
-functions. The table is the truth; Redis only carries ids, so a crash between commit and enqueue, or a lost Redis, delays a job
-until the next sweep and loses none. A job may run twice and must not mind.
+Owns the job table, how a job is leased and run, and the sweep: one thread per process that either runs what is due (default) or,
+when Redis/Valkey is configured, tells an rq worker to - the same functions. The table is the truth and Redis only a bell, so a
+crash between commit and bell, or a lost Redis, delays a job until the next sweep and loses none. A job may run twice and must
+not mind. The sweep also does the housekeeping that has no event of its own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask
-from sqlalchemy import BigInteger, Integer, String, select, update
+from sqlalchemy import BigInteger, Integer, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.db import Base, JsonText, db, unit
@@ -22,11 +23,17 @@ from server.ledger.clock import now_ms
 from server.ledger.quarantine import release_overdue
 from server.settings import Settings
 
+if TYPE_CHECKING:
+    from rq import Queue
+
 log = structlog.get_logger(__name__)
 LEASE_MS = 120_000
 TRIES_MAX = 5
 SWEEP_SECONDS = 15.0
+HOUSEKEEPING_MS = 600_000
+DONE_KEEP_MS = 7 * 86_400_000
 QUEUE = "xunan"
+BELL = "drain"
 
 
 class Job(Base):
@@ -44,9 +51,10 @@ class Job(Base):
 
 
 Work = Callable[[Session, dict[str, Any], int], None]
+Housekeeping = Callable[[Session, int], object]
 _work: dict[str, Work] = {}
+_housekeeping: list[Housekeeping] = []
 _wake = threading.Event()
-_enqueue: list[Callable[[], None]] = []
 
 
 def register(name: str, work: Work) -> None:
@@ -60,14 +68,22 @@ def add(session: Session, name: str, args: dict[str, Any], at: int) -> None:
 
 
 def wake() -> None:
-    """After the commit: tell the runner there is something to do. Forgetting to call it only costs a sweep."""
+    """After the commit: tell the sweep there is something to do. Forgetting to call it only costs its period."""
     _wake.set()
-    for tell in _enqueue:
-        tell()
 
 
-def take(session: Session, at: int) -> tuple[int, str, dict[str, Any]] | None:
-    """Lease the oldest due job, or None. Two runners never lease the same one at the same time."""
+def is_due(session: Session, at: int) -> bool:
+    """Whether any job could be run now; takes no lock."""
+    found = session.scalar(select(Job.id).where(Job.state.in_(("waiting", "running")), Job.due_at <= at).limit(1))
+    session.rollback()
+    return found is not None
+
+
+def take(session: Session, at: int) -> tuple[int, str, Any] | None:
+    """Lease the oldest due job, or None. Two runners never lease the same one at the same time.
+
+    A job that used up its tries by dying is marked failed; it comes back without a name, not to be run.
+    """
     with unit(session):
         row = session.scalars(
             select(Job)
@@ -78,6 +94,10 @@ def take(session: Session, at: int) -> tuple[int, str, dict[str, Any]] | None:
         ).first()
         if row is None:
             return None
+        if row.tries >= TRIES_MAX:
+            # Its process died each time before it could say why: not again.
+            row.state, row.error = "failed", row.error or "Crashed"
+            return row.id, "", None
         row.state, row.tries, row.due_at = "running", row.tries + 1, at + LEASE_MS
         return row.id, row.name, row.args
 
@@ -88,6 +108,9 @@ def run_one(session: Session, at: int) -> bool:
     if leased is None:
         return False
     job_id, name, args = leased
+    if not name:
+        log.error("job_gave_up", job=job_id)
+        return True
     try:
         _work[name](session, args, at)
     except Exception as error:
@@ -104,13 +127,29 @@ def run_one(session: Session, at: int) -> bool:
     return True
 
 
+def keep_house(session: Session, at: int) -> None:
+    """What is due by the clock alone. One task that fails does not keep the others from running."""
+    for task in _housekeeping:
+        try:
+            task(session, at)
+        except Exception:
+            session.rollback()
+            log.exception("housekeeping_failed", task=getattr(task, "__name__", "task"))
+
+
+def prune(session: Session, at: int) -> None:
+    """Forget jobs done a week ago; failed ones stay for a person."""
+    if session.scalar(select(Job.id).where(Job.state == "done", Job.created_at < at - DONE_KEEP_MS).limit(1)) is not None:
+        with unit(session):
+            session.execute(delete(Job).where(Job.state == "done", Job.created_at < at - DONE_KEEP_MS))
+
+
 def drain() -> int:
-    """Run everything that is due now; returns how many ran. The function rq calls, too."""
+    """Housekeeping, then everything that is due now; returns how many jobs ran. The function rq calls, too."""
     ran = 0
     try:
-        # The sweep is also the clock of P-10: a field that waited seven days for its parent is released here.
-        release_overdue(db.session())
-        while run_one(db.session(), now_ms()):
+        keep_house(db.session(), now_ms())
+        while is_due(db.session(), now_ms()) and run_one(db.session(), now_ms()):
             ran += 1
     finally:
         db.session.remove()
@@ -125,17 +164,19 @@ def run_from_queue() -> int:
         return drain()
 
 
-class Runner:
-    """The in-process runner: one daemon thread, started with the first request of the process (after any fork)."""
+class Sweep:
+    """One daemon thread per process, started with its first request (after any fork)."""
 
-    def __init__(self, app: Flask) -> None:
-        """Nothing runs yet."""
+    def __init__(self, app: Flask, ring: Callable[[], None] | None) -> None:
+        """`ring` tells an rq worker to drain; None means this thread drains itself."""
         self._app = app
+        self._ring = ring
         self._lock = threading.Lock()
         self._pid = 0
+        self._rung_at = 0
 
     def ensure(self) -> None:
-        """Start once per process; a test drains the jobs itself."""
+        """Start once per process; a test turns the crank itself."""
         if self._app.testing:
             return
         with self._lock:
@@ -143,19 +184,30 @@ class Runner:
                 self._pid = os.getpid()
                 threading.Thread(target=self._run, name="jobs", daemon=True).start()
 
+    def once(self, at: int) -> None:
+        """One turn: run what is due, or ring for it. Jobs left by a crash are found here."""
+        if self._ring is None:
+            drain()
+            return
+        due = is_due(db.session(), at)
+        db.session.remove()
+        if due or at - self._rung_at >= HOUSEKEEPING_MS:
+            self._rung_at = at
+            self._ring()
+
     def _run(self) -> None:
         with self._app.app_context():
             while True:
+                _wake.clear()
                 try:
-                    drain()
+                    self.once(now_ms())
                 except Exception:
                     log.exception("job_sweep_failed")
                 _wake.wait(SWEEP_SECONDS)
-                _wake.clear()
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Bind the jobs of this server and choose the runner."""
+    """Bind the jobs and the housekeeping of this server and choose who runs them."""
     from server.files.media import process
     from server.files.store import make_store
     from server.files.tus import Uploads
@@ -163,32 +215,53 @@ def install(app: Flask, settings: Settings) -> None:
     uploads = Uploads(settings, make_store(settings))
     app.extensions["xunan_uploads"] = uploads
     register("media", lambda session, args, at: _ignore(process(session, uploads.store, args["sha256"], at)))
-    if settings.redis_url:
-        _install_queue(settings.redis_url)
-        return
-    runner = Runner(app)
-    app.extensions["xunan_jobs"] = runner
-    app.before_request(runner.ensure)
+    # release_overdue is the clock of P-10: a field that waited seven days for its parent is released.
+    _housekeeping[:] = [release_overdue, uploads.expire, prune]
+    sweep = Sweep(app, bell(settings.redis_url) if settings.redis_url else None)
+    app.extensions["xunan_jobs"] = sweep
+    app.before_request(sweep.ensure)
 
 
 def _ignore(_result: object) -> None:
     """A job's result is in the tables."""
 
 
-def _install_queue(url: str) -> None:
+def _queue(url: str) -> Queue:
     from redis import Redis
-    from redis.exceptions import RedisError
     from rq import Queue
     from rq.serializers import JSONSerializer
 
-    queue = Queue(QUEUE, connection=Redis.from_url(url), serializer=JSONSerializer)
+    return Queue(QUEUE, connection=Redis.from_url(url), serializer=JSONSerializer)
 
-    def tell() -> None:
+
+def ring_options(at: int) -> dict[str, Any]:
+    """No ring may depend on an earlier one: a worker killed in the middle of a drain must not keep the next from starting."""
+    return {"job_id": f"{BELL}-{at // 1000}", "unique": True, "ttl": 60, "job_timeout": 600, "result_ttl": 0, "failure_ttl": 3600}
+
+
+def bell(url: str) -> Callable[[], None]:
+    """What tells an rq worker to drain: at most one ring a second, and a ring nobody heard for a minute is void."""
+    from redis.exceptions import RedisError
+    from rq.exceptions import DuplicateJobError
+
+    queue = _queue(url)
+
+    def ring() -> None:
         try:
-            queue.enqueue("server.jobs.run_from_queue", job_timeout=600, result_ttl=60)
+            queue.enqueue("server.jobs.run_from_queue", **ring_options(now_ms()))
+        except DuplicateJobError:
+            log.debug("queue_already_rung")  # within this second
         except RedisError:
-            # The job stands in the table: the worker's sweep finds it when Redis is back.
+            # The job stands in the table: the sweep rings again when Redis is back.
             log.warning("queue_unreachable")
 
-    _enqueue.clear()
-    _enqueue.append(tell)
+    return ring
+
+
+def work(url: str, *, burst: bool = False) -> None:
+    """Be the rq worker (`flask worker`): the drain runs in a child process, so a crash in it costs one try."""
+    from rq import Worker
+    from rq.serializers import JSONSerializer
+
+    queue = _queue(url)
+    Worker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=burst)

@@ -109,7 +109,7 @@ def examine(source: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]
                 reducible = image.format in ("JPEG", "MPO")
                 if not 0 < pixels <= (PIXELS_MAX if reducible else PIXELS_WHOLE_MAX):
                     raise ValueError("dimensions")
-                facts = {"width": image.width, "height": image.height, "format": image.format}
+                facts: dict[str, Any] = {"width": image.width, "height": image.height, "format": image.format}
                 # JPEG decodes at a fraction of its size while still reading every byte: less memory, same verdict on damage.
                 image.draft("RGB", (2 * SIZES["preview"], 2 * SIZES["preview"]))
                 image.load()

@@ -27,12 +27,12 @@ def free_port() -> int:
 class Server:
     """One gunicorn with its own data folder."""
 
-    def __init__(self, folder: Path, public_port: int, stations: int = 8, records: int = 160) -> None:
+    def __init__(self, folder: Path, public_port: int, stations: int = 8, records: int = 160, database_url: str | None = None) -> None:
         """Migrates and seeds; `public_port` is where clients reach it (a wire in front)."""
         self.port = free_port()
         self.starts = 0
         self.environment = os.environ | {
-            "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": f"sqlite:///{folder}/town.db", "XUNAN_DATA_DIR": str(folder),
+            "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": database_url or f"sqlite:///{folder}/town.db", "XUNAN_DATA_DIR": str(folder),
             "XUNAN_BASE_URL": f"http://127.0.0.1:{public_port}", "XUNAN_DEMO_PASSWORD": PASSWORD,
             "XUNAN_PWA_DIR": str(ROOT / "pwa" / "dist"), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR",
         }  # fmt: skip
