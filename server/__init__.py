@@ -7,6 +7,7 @@ from flask import Flask, Response
 import server.commands as commands
 import server.jobs as jobs
 from server.accounts.routes import bp as accounts_bp
+from server.centre.rescue_routes import bp as rescue_bp
 from server.centre.routes import bp as centre_bp
 from server.db import db
 from server.files.routes import bp as files_bp
@@ -27,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init(chosen.database_url)
     problems.install(app)
     security.install(app, https=chosen.base_url.startswith("https://"))
-    for blueprint in (accounts_bp, sync_routes.bp, live.bp, files_bp, centre_bp, openapi.bp, health.bp):
+    for blueprint in (accounts_bp, sync_routes.bp, live.bp, files_bp, centre_bp, rescue_bp, openapi.bp, health.bp):
         app.register_blueprint(blueprint)
     static.install(app, chosen.pwa_dir)
     live.install()
