@@ -1,167 +1,218 @@
-"""Backup of a running server, and its restore.
+"""Backup and restore of a whole node: database and files, on a running server.
 
-Owns the layout of a backup folder: `manifest.json`, `town.db` (SQLite) or `tables/<name>.csv` (PostgreSQL, one COPY per table in
-one REPEATABLE READ transaction), `files/`. Invariants: a backup counts only after it was read back; only what the *copy* holds
-is called durable, never what was acknowledged meanwhile; after a restore a new epoch begins, so that every device notices and
-refills the server (P-23).
+Owns the layout of a backup folder: `sets/<moment>/` with the image and `manifest.json`, and one `files/` all sets share, which only
+grows. Invariants: the manifest is written last, so a set without one does not exist; a device is told that its ops are durable
+only after the image that holds them was proven (P-23); a restored node has a new name and epoch, because its authors' numbers go
+on from an earlier point (P-01, P-27) - devices then refill it by themselves.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import secrets
 import shutil
-import sqlite3
+import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import delete, inspect, text, update
 from sqlalchemy.orm import Session
 
-from server.db import Base, db, make_engine, migrate, unit
-from server.ledger.clock import new_epoch
+from server import jobs
+from server.backup_image import BackupError, Image, dump, load, prove
+from server.db import db, unit
+from server.files.models import StoredFile
+from server.files.store import FolderStore, Store, make_store
+from server.files.tus import hash_file
+from server.ledger.clock import new_epoch, now_ms
 from server.settings import Settings
 
-FORMAT = "xunan-backup-1"
-
-
-class BackupError(RuntimeError):
-    """The backup cannot be made or does not check out; nothing was called durable."""
-
-
-def _hash(path: Path) -> str:
-    hasher = sha256()
-    with path.open("rb") as handle:
-        while chunk := handle.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
-
-
-def _sqlite_copy(engine: Engine, folder: Path) -> dict[str, int]:
-    """Copy with SQLite's online backup, check it, and return how far each incarnation reaches in the copy."""
-    part = folder / "town.db.part"
-    part.unlink(missing_ok=True)
-    with sqlite3.connect(str(engine.url.database)) as source, sqlite3.connect(part) as target:
-        source.backup(target, pages=2000)
-        if target.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-            raise BackupError("the copy failed its integrity check")
-        acked = dict(target.execute("SELECT dev, acked FROM incarnation").fetchall())
-    os.replace(part, folder / "town.db")
-    return acked
-
-
-def _postgres_copy(engine: Engine, folder: Path) -> dict[str, int]:
-    """Dump every table by COPY in one consistent read."""
-    tables = folder / "tables"
-    tables.mkdir(exist_ok=True)
-    with engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        acked = {row[0]: int(row[1]) for row in connection.execute(text("SELECT dev, acked FROM incarnation"))}
-        raw: Any = connection.connection.driver_connection
-        for table in Base.metadata.sorted_tables:
-            columns = ", ".join(f'"{column.name}"' for column in table.columns)
-            statement = f'COPY "{table.name}" ({columns}) TO STDOUT (FORMAT csv)'
-            with (tables / f"{table.name}.csv").open("wb") as target, raw.cursor() as cursor, cursor.copy(statement) as rows:
-                for block in rows:
-                    target.write(block)
-    return acked
-
-
-def _copy_files(settings: Settings, folder: Path) -> int:
-    """Files are immutable by name: copy those that are missing. A bucket is backed up by its own service."""
-    source, copied = settings.data_dir / "files", 0
-    if settings.s3_url or not source.exists():
-        return 0
-    for path in source.rglob("*"):
-        target = folder / "files" / path.relative_to(source)
-        if path.is_file() and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_suffix(".part")
-            shutil.copyfile(path, part)
-            os.replace(part, target)
-            copied += 1
-    return copied
+FORMAT, VERSION = "xunan-backup", 1
+SETS_KEPT = 14
+VARIANTS = (".thumb.webp", ".preview.webp")
+COPY_BYTES = 1 << 20
 
 
 def backup(session: Session, settings: Settings, folder: Path) -> str:
-    """Back up into `folder` (which may hold an older backup); says what it did. Raises BackupError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    engine = db.engine
-    sqlite = engine.dialect.name == "sqlite"
-    acked = _sqlite_copy(engine, folder) if sqlite else _postgres_copy(engine, folder)
-    copied = _copy_files(settings, folder)
-    parts = [folder / "town.db"] if sqlite else sorted((folder / "tables").glob("*.csv"))
-    manifest = {
-        "format": FORMAT, "database": engine.dialect.name, "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parts": {str(part.relative_to(folder)): _hash(part) for part in parts}, "incarnations": len(acked),
-    }  # fmt: skip
-    part = folder / "manifest.json.part"
-    part.write_text(json.dumps(manifest, indent=1))
-    os.replace(part, folder / "manifest.json")
-    with unit(session):
-        for dev, n in acked.items():
-            session.execute(text("UPDATE incarnation SET durable = :n WHERE dev = :dev AND durable < :n"), {"n": n, "dev": dev})
-    return f"backed up {len(parts)} database parts, {copied} new files into {folder}"
-
-
-def check(folder: Path) -> dict[str, Any]:
-    """The manifest of a backup whose parts are what it says. Raises BackupError."""
+    """Make a new set in a backup folder; gives one sentence for the operator. Raises BackupError when it would not count."""
+    session.rollback()
+    at = now_ms()
+    name = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z"
+    building = folder / "sets" / f".{name}"
+    building.mkdir(parents=True)
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
-        raise BackupError("there is no readable manifest.json") from error
-    if manifest.get("format") != FORMAT:
+        image = dump(db.engine, building)
+        ops = prove(building, image)
+        copied, missing = _save_files(make_store(settings), FolderStore(folder / "files"), image)
+        parts = {path.name: [path.stat().st_size, hash_file(path)] for path in sorted(building.iterdir())}
+        manifest = {
+            "format": FORMAT, "version": VERSION, "made_at": at, "ops": ops, "parts": parts, "missing": missing,
+            "image": asdict(image),
+        }  # fmt: skip
+        _write(building / "manifest.json", json.dumps(manifest, indent=1).encode())
+        os.rename(building, folder / "sets" / name)
+        _sync_folder(folder / "sets")
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    _mark_durable(session, image)
+    for old in sets_of(folder)[:-SETS_KEPT]:
+        shutil.rmtree(old)
+    lost = f", {len(missing)} files are missing in the store" if missing else ""
+    return f"{folder / 'sets' / name}: {ops} ops proven, {len(image.files)} files ({copied} new){lost}"
+
+
+def sets_of(folder: Path) -> list[Path]:
+    """Complete sets, oldest first."""
+    base = folder / "sets"
+    made = base.iterdir() if base.is_dir() else ()
+    return sorted(path for path in made if (path / "manifest.json").exists() and not path.name.startswith("."))
+
+
+def _mark_durable(session: Session, image: Image) -> None:
+    """Only what this image holds; ops that came meanwhile wait for the next one."""
+    with unit(session):
+        for dev, (acked, _) in image.vector.items():
+            session.execute(
+                text("UPDATE incarnation SET durable = :acked WHERE dev = :dev AND durable < :acked"), {"acked": acked, "dev": dev}
+            )
+
+
+def _save_files(store: Store, target: FolderStore, image: Image) -> tuple[int, list[str]]:
+    """Copy what the backup does not have yet; gives the number copied and the keys whose bytes are gone or damaged."""
+    copied, missing = 0, []
+    for key, size in image.files.items():
+        if target.size(key) == size:
+            continue
+        if _copy(store, target, key, key):
+            copied += 1
+        else:
+            missing.append(key)
+            continue
+        for suffix in VARIANTS:
+            _copy(store, target, f"{key}{suffix}", None)
+    return copied, missing
+
+
+def _copy(source: Store, target: Store, key: str, expected: str | None) -> bool:
+    """Copy one object through a temporary file; False when it is absent or not what it should be."""
+    try:
+        stream = source.open(key)
+    except FileNotFoundError:
+        return False
+    hasher = sha256()
+    # Beside its place, so that naming it is one rename.
+    folder = target.root if isinstance(target, FolderStore) else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".copying-", delete=False) as handle:
+        path = Path(handle.name)
+        with stream:
+            while chunk := stream.read(COPY_BYTES):
+                hasher.update(chunk)
+                handle.write(chunk)
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        if expected is not None and hasher.hexdigest() != expected:
+            return False
+        target.put(key, path)
+    finally:
+        path.unlink(missing_ok=True)
+    return True
+
+
+def read_manifest(folder: Path) -> tuple[Path, Image]:
+    """The newest set of a backup folder, or the set itself; its parts are checked byte for byte. Raises BackupError."""
+    candidates = [folder] if (folder / "manifest.json").exists() else sets_of(folder)
+    if not candidates:
+        raise BackupError(f"no backup in {folder}")
+    chosen = candidates[-1]
+    manifest: dict[str, Any] = json.loads((chosen / "manifest.json").read_bytes())
+    if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise BackupError("not a backup of this program")
-    for name, digest in manifest["parts"].items():
-        if not (folder / name).is_file() or _hash(folder / name) != digest:
-            raise BackupError(f"{name} is missing or damaged")
-    return manifest
+    for name, (size, digest) in manifest["parts"].items():
+        path = chosen / name
+        if not path.is_file() or path.stat().st_size != size or hash_file(path) != digest:
+            raise BackupError(f"{name} of the backup is damaged")
+    image = Image(**manifest["image"])
+    image.vector = {dev: (acked, h) for dev, (acked, h) in image.vector.items()}
+    return chosen, image
 
 
-def restore(settings: Settings, folder: Path) -> str:
-    """Restore into the configured, empty database; a new epoch begins. The server must be stopped."""
-    manifest = check(folder)
-    engine = make_engine(settings.database_url)
-    if engine.dialect.name != manifest["database"]:
-        raise BackupError(f"this backup is of {manifest['database']}")
-    if manifest["database"] == "sqlite":
-        engine.dispose()
-        target = Path(str(engine.url.database))
-        if target.exists():
-            raise BackupError(f"{target} exists: move it away first")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "town.db", target)
-    else:
-        migrate(engine)
-        _postgres_fill(engine, folder)
-        engine.dispose()
-    db.init(settings.database_url)
-    migrate(db.engine)
-    with unit() as session:
-        epoch = new_epoch(session)
-    if (folder / "files").exists():
-        shutil.copytree(folder / "files", settings.data_dir / "files", dirs_exist_ok=True)
-    return f"restored the backup of {manifest['made_at']}; new epoch {epoch}"
+def restore(settings: Settings, folder: Path, *, replace: bool = False) -> str:
+    """Put a backup in place of the configured database and file store; gives one sentence for the operator.
+
+    A database that already holds ops is only replaced on request, and is itself backed up first. Stop the server before.
+    """
+    chosen, image = read_manifest(folder)
+    prove(chosen, image)
+    saved = _save_present(settings, replace)
+    db.session.remove()
+    load(db.engine, chosen, image)
+    session = db.session()
+    returned, lost = _return_files(FolderStore(chosen.parent.parent / "files"), make_store(settings), image)
+    with unit(session):
+        new_epoch(session)
+        session.execute(text("UPDATE sync_clock SET node = :node WHERE id = 1"), {"node": _node_name()})
+        session.execute(text("UPDATE incarnation SET durable = acked"))
+        session.execute(text("DELETE FROM snapshot"))
+        session.execute(update(jobs.Job).where(jobs.Job.state == "running").values(state="waiting"))
+        # A file whose bytes are nowhere must be asked for again, not be called delivered.
+        for key in lost:
+            session.execute(delete(StoredFile).where(StoredFile.sha256 == key))
+    shutil.rmtree(settings.data_dir / "snapshots", ignore_errors=True)
+    before = f"; what was there before is in {saved}" if saved else ""
+    return f"restored {chosen.name}: {len(image.vector)} authors, {returned} files returned, {len(lost)} files lost{before}"
 
 
-def _postgres_fill(engine: Engine, folder: Path) -> None:
-    with engine.begin() as connection:
-        if connection.execute(text("SELECT COUNT(*) FROM op_log")).scalar_one():
-            raise BackupError("the database is not empty")
-        raw: Any = connection.connection.driver_connection
-        for table in Base.metadata.sorted_tables:
-            columns = ", ".join(f'"{column.name}"' for column in table.columns)
-            with raw.cursor() as cursor:
-                cursor.execute(f'DELETE FROM "{table.name}"')
-                with cursor.copy(f'COPY "{table.name}" ({columns}) FROM STDIN (FORMAT csv)') as rows:
-                    rows.write((folder / "tables" / f"{table.name}.csv").read_bytes())
-                for column in table.columns:
-                    if (column.primary_key and column.autoincrement is True) or (
-                        column.primary_key and len(table.primary_key.columns) == 1 and str(column.type) in ("INTEGER", "BIGINT")
-                    ):
-                        cursor.execute(
-                            f"SELECT setval(s, GREATEST((SELECT COALESCE(MAX(\"{column.name}\"), 0) FROM \"{table.name}\"), 1)) "
-                            f"FROM (SELECT pg_get_serial_sequence('\"{table.name}\"', '{column.name}') AS s) found WHERE s IS NOT NULL"
-                        )
+def _save_present(settings: Settings, replace: bool) -> Path | None:
+    held = None
+    if inspect(db.engine).has_table("op_log"):
+        held = db.session.execute(text("SELECT 1 FROM op_log LIMIT 1")).first()
+        db.session.rollback()
+    if held is None:
+        return None
+    if not replace:
+        raise BackupError("the configured database already holds data; say --replace to put the backup in its place")
+    saved = settings.data_dir / f"before-restore-{now_ms()}"
+    backup(db.session(), settings, saved)
+    return saved
+
+
+def _return_files(source: FolderStore, store: Store, image: Image) -> tuple[int, list[str]]:
+    returned, lost = 0, []
+    for key, size in image.files.items():
+        if store.size(key) == size:
+            continue
+        if not _copy(source, store, key, key):
+            lost.append(key)
+            continue
+        returned += 1
+        for suffix in VARIANTS:
+            _copy(source, store, f"{key}{suffix}", None)
+    return returned, lost
+
+
+def _node_name() -> str:
+    return base64.b32encode(secrets.token_bytes(5)).decode().lower()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

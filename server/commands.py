@@ -195,16 +195,36 @@ def install(app: Flask) -> None:
     def backup_(folder: Path) -> None:
         """Back up database and files of the running server; verified before it counts."""
         from server.backup import backup
+        from server.backup_image import BackupError
 
-        click.echo(backup(db.session(), _settings(), folder))
+        try:
+            click.echo(backup(db.session(), _settings(), folder))
+        except BackupError as error:
+            raise click.ClickException(str(error)) from error
 
     @app.cli.command("restore")
     @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-    def restore_(folder: Path) -> None:
-        """Restore a backup into the configured (empty or replaced) database and file store."""
+    @click.option("--replace", is_flag=True, help="Put it in place of a database that holds data; that one is backed up first.")
+    def restore_(folder: Path, replace: bool) -> None:
+        """Restore a backup into the configured database and file store; stop the server before."""
         from server.backup import restore
+        from server.backup_image import BackupError
 
-        click.echo(restore(_settings(), folder))
+        try:
+            click.echo(restore(_settings(), folder, replace=replace))
+        except BackupError as error:
+            raise click.ClickException(str(error)) from error
+
+    @app.cli.command("worker")
+    @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
+    def worker_(burst: bool) -> None:
+        """Run background jobs from Redis or Valkey; needed only when one is configured."""
+        from server.jobs import work
+
+        url = _settings().redis_url
+        if url is None:
+            raise click.ClickException("no Redis is configured: the server runs its jobs itself")
+        work(url, burst=burst)
 
     @app.cli.command("generate")
     @click.option("--check", is_flag=True, help="Only say whether the files are fresh.")
