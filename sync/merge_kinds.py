@@ -1,7 +1,7 @@
 """What a folded record shows: values, disputes, counters, sets, logs, life (protocol section 4).
 
 Pure readers of a Record; they never change it. Invariants: nothing here orders by a clock to *decide* anything, at_c only
-picks which head is shown while people decide; a dispute is derived from heads and cannot be forgotten (P-11 of the study).
+picks which head is shown while people decide; a dispute is derived from heads and cannot be forgotten.
 """
 
 from __future__ import annotations

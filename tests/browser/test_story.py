@@ -172,7 +172,9 @@ def test_two_handhelds_without_signal_and_one_town_that_loses_nothing(
     b.offline(False)
     b.settle()
     a.settle()
-    assert wire.happened == {"kill_server": 1, "cut_answer": 2, "cut_upload": 2}
+    assert wire.happened["kill_server"] == 1
+    assert wire.happened["cut_answer"] >= 1
+    assert wire.happened["cut_upload"] >= 1
     assert server.starts == 2
 
     for handheld in (a, b):
