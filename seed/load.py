@@ -23,12 +23,13 @@ BATCH = 2000
 ACTOR = "seed"
 
 
-def op_of(draft: Draft) -> dict[str, Any]:
-    """The op that creates a draft's record."""
+def ops_of(draft: Draft) -> list[dict[str, Any]]:
+    """The op that creates a draft's record, and one per log entry: an op has at most one part per field."""
     fields: dict[str, Any] = {"scope": {"k": "reg", "v": draft.scope, "b": []}}
     fields |= {name: {"k": "reg", "v": value, "b": []} for name, value in draft.fields.items()}
     fields |= {name: {"k": "count", "v": value, "b": [], "seen": {}} for name, value in draft.counts.items()}
-    return {"rec": draft.rec, "kind": draft.kind, "scope": draft.scope, "f": fields, "schema": 1, "app": "seed"}
+    parts = [fields, *({name: {"k": "log", "v": value}} for name, value in draft.logs)]
+    return [{"rec": draft.rec, "kind": draft.kind, "scope": draft.scope, "f": part, "schema": 1, "app": "seed"} for part in parts]
 
 
 def add_users(session: Session, at: int, password: str, codes: list[str]) -> str:
@@ -71,11 +72,11 @@ def load(session: Session, settings: Settings, seed: int, stations: int, records
     batch: list[dict[str, Any]] = []
     total = 0
     for draft in town.drafts():
-        batch.append(op_of(draft))
-        if len(batch) == BATCH:
+        batch += ops_of(draft)
+        if len(batch) >= BATCH:
             total += _flush(session, operator, batch)
     total += _flush(session, operator, batch)
-    return f"示例镇: {stations} stations, {total} records as ops (seed {seed})"
+    return f"示例镇: {stations} stations, {total} ops (seed {seed})"
 
 
 def _flush(session: Session, user_id: str, batch: list[dict[str, Any]]) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import Any
 
+from seed.activity import activity
 from seed.checklist import sections
 from seed.geometry import Area, Lattice, blocks_of, village_areas
 from seed.names import demo_phone, impossible_id, person_name, station_names
@@ -41,13 +42,14 @@ HAZARD_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One record to write. `counts` are counter values, `adds` set elements."""
+    """One record to write. `counts` are counter values; `logs` are entries written by ops of their own."""
 
     rec: str
     kind: str
     scope: str
     fields: dict[str, Any]
     counts: dict[str, int]
+    logs: list[tuple[str, Any]] = field(default_factory=list)
 
 
 class Town:
@@ -65,6 +67,7 @@ class Town:
         self._seed = seed
         self.catalogue: list[str] = []
         self.shelters: list[str] = []
+        self.plans: list[str] = []
         self.event = ""
         self.template = ""
 
@@ -177,7 +180,9 @@ class Town:
                 )  # fmt: skip
                 self.shelters.append(shelter.rec)
                 yield shelter
-            yield self._plan(index)
+            plan = self._plan(index)
+            self.plans.append(plan.rec)
+            yield plan
         event = self.draft(
             "event", "town", code="YL-2026-01", name="防汛转移演练", domain="natural", level="l4", status="active",
             exercise=True, started_at=self.moment(-1, 8),
@@ -206,6 +211,7 @@ class Town:
             yield from self._person(index, scope, number)
         for number in range(max(3, self.per_station // 6)):
             yield self._hazard(index, scope, number)
+        yield from activity(self, index, scope)
 
     def _stock(self, index: int, scope: str) -> Iterator[Draft]:
         for number, (name, _, unit, par, shelf) in enumerate(CATALOGUE):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import literal, select, text
+from sqlalchemy import bindparam, literal, select, text
 from sqlalchemy.orm import Session
 
 from server.db import unit
@@ -30,9 +30,12 @@ def may_read(session: Session, sha256: str, scopes: tuple[str, ...]) -> bool:
     found: list[str] = []
     for kind, column in CARRIERS:
         rows = session.execute(
-            text(f"SELECT id, scope FROM k_{kind} WHERE CAST({column} AS TEXT) LIKE :like"), {"like": f"%{sha256}%"}
+            text(f"SELECT id FROM k_{kind} WHERE scope IN :scopes AND CAST({column} AS TEXT) LIKE :like").bindparams(
+                bindparam("scopes", expanding=True)
+            ),
+            {"like": f"%{sha256}%", "scopes": list(scopes)},
         )
-        found += [rec for rec, scope in rows if scope in scopes]
+        found += rows.scalars()
     session.rollback()
     if not found:
         return False

@@ -105,7 +105,11 @@ class S3Store:
             aws_access_key_id=settings.s3_access_key,
             aws_secret_access_key=settings.s3_secret_key,
             region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 5, "mode": "standard"}),
+            config=Config(
+                s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"}, connect_timeout=5, read_timeout=60,
+                # Trailing checksums of newer SDKs are unknown to many S3-compatible services; we verify SHA-256 ourselves.
+                request_checksum_calculation="when_required", response_checksum_validation="when_required",
+            ),
         )
 
     def _name(self, key: str) -> str:
@@ -124,12 +128,17 @@ class S3Store:
 
     def open(self, key: str) -> IO[bytes]:
         """The object's body."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return cast("IO[bytes]", self.client.get_object(Bucket=self.bucket, Key=self._name(key))["Body"])
         except ClientError as error:
-            raise FileNotFoundError(key) from error
+            # Only "not there" means not there; a refused or broken store must not look like a lost file.
+            if _is_missing(error):
+                raise FileNotFoundError(key) from error
+            raise StoreDown(type(error).__name__) from error
+        except BotoCoreError as error:
+            raise StoreDown(type(error).__name__) from error
 
     def size(self, key: str) -> int | None:
         """Size or None."""
@@ -146,7 +155,12 @@ class S3Store:
 
     def delete(self, key: str) -> None:
         """Delete the object."""
-        self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.delete_object(Bucket=self.bucket, Key=self._name(key))
+        except (BotoCoreError, ClientError) as error:
+            raise StoreDown(type(error).__name__) from error
 
 
 def _is_missing(error: Any) -> bool:

@@ -34,7 +34,7 @@ class Server:
         self.environment = os.environ | {
             "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": database_url or f"sqlite:///{folder}/town.db", "XUNAN_DATA_DIR": str(folder),
             "XUNAN_BASE_URL": f"http://127.0.0.1:{public_port}", "XUNAN_DEMO_PASSWORD": PASSWORD,
-            "XUNAN_PWA_DIR": str(ROOT / "pwa" / "dist"), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR",
+            "XUNAN_PWA_DIR": os.environ.get("XUNAN_PWA_DIR", str(ROOT / "pwa" / "dist")), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR",
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
         self.run("migrate")

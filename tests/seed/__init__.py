@@ -1,0 +1,1 @@
+"""The demo town: deterministic, a valid coverage, nobody real, every op accepted."""
