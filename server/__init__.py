@@ -25,7 +25,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SECRET_KEY"] = chosen.secret_key
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_bytes_max
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
-    db.init(chosen.database_url)
+    app.config["SQLALCHEMY_DATABASE_URI"] = chosen.database_url
+    db.init_app(app)
     problems.install(app)
     security.install(app, https=chosen.base_url.startswith("https://"))
     for blueprint in (accounts_bp, sync_routes.bp, live.bp, files_bp, centre_bp, rescue_bp, openapi.bp, health.bp):
@@ -34,10 +35,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     live.install()
     jobs.install(app, chosen)
     commands.install(app)
-
-    @app.teardown_appcontext
-    def _end(_error: BaseException | None) -> None:
-        db.session.remove()
 
     @app.after_request
     def _close_reads(response: Response) -> Response:

@@ -8,15 +8,20 @@ Times are UTC milliseconds (BigInteger). No transaction is left to autocommit: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
+from flask import Flask, current_app, has_app_context
+from flask.globals import app_ctx
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import BigInteger, Dialect, Engine, MetaData, Text, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.orm import DeclarativeBase, Session, scoped_session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 __all__ = [
@@ -129,43 +134,77 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, hide_parameters=True, connect_args={"check_same_thread": False}
+        )
         _prepare_sqlite(engine)
         return engine
+    # What is bound may be personal data: it never appears in an error message, and so in no log.
     return create_engine(
-        parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, pool_pre_ping=True, isolation_level="READ COMMITTED"
+        parsed, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW, hide_parameters=True, pool_pre_ping=True, isolation_level="READ COMMITTED"
     )
 
 
-class Database:
-    """The process-wide handle: `db.init(url)` once, then `db.session` and `unit()`."""
+class ReadingSession(FlaskSession):
+    """A session outside a unit only reads; it must not queue for SQLite's single write lock."""
+
+    def get_bind(self, *_args: Any, **_more: Any) -> Engine | Connection:
+        """The process's database, as readers use it."""
+        return self._db.engines["reading"]
+
+
+def _scope() -> int:
+    """Sessions live as long as the app context, or the thread where there is none (workers, tests)."""
+    return id(app_ctx._get_current_object()) if has_app_context() else threading.get_ident()  # type: ignore[attr-defined]
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy with our engines. Models keep a Base of their own, so that the ledger can be used without an app.
+
+    `init_app` binds an app; `init(url)` opens a database where there is no app. What has no app context (a streamed answer, a
+    thread) uses the one opened last.
+    """
 
     def __init__(self) -> None:
-        self._engine: Engine | None = None
-        self._maker: sessionmaker[Session] = sessionmaker(expire_on_commit=False)
-        self.session: scoped_session[Session] = scoped_session(self._maker)
+        super().__init__(
+            metadata=Base.metadata, session_options={"class_": ReadingSession, "scopefunc": _scope, "expire_on_commit": False}
+        )
+        self._last: Flask | None = None
 
-    @property
-    def engine(self) -> Engine:
-        """The open engine; an error when `init` was not called."""
-        if self._engine is None:
-            raise RuntimeError("database is not initialised: call db.init(url) first")
-        return self._engine
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
+        return make_engine(app.config["SQLALCHEMY_DATABASE_URI"])
+
+    def init_app(self, app: Flask) -> None:
+        """Open the database of `SQLALCHEMY_DATABASE_URI`."""
+        super().init_app(app)
+        engines = self._app_engines[app]
+        engines["reading"] = engines[None].execution_options(readonly=True)
+        self._last = app
 
     def init(self, url: str) -> Engine:
-        """Open the engine and bind sessions to it; a second call replaces the first (tests)."""
+        """Open a database without an app; a second call replaces the first (tests)."""
         self.close()
-        self._engine = make_engine(url)
-        # A session outside a unit only reads; it must not queue for SQLite's single write lock.
-        self._maker.configure(bind=self._engine.execution_options(readonly=True))
-        return self._engine
+        bare = Flask("xunan-database")
+        bare.config["SQLALCHEMY_DATABASE_URI"] = url
+        self.init_app(bare)
+        return self.engine
+
+    @property
+    def engines(self) -> Mapping[str | None, Engine]:
+        """Engines of the current app, else of the one opened last. Raises RuntimeError when none is open."""
+        if has_app_context() and (found := self._app_engines.get(current_app._get_current_object())):  # type: ignore[attr-defined]
+            return found
+        if self._last is None:
+            raise RuntimeError("no database is open: call db.init_app(app) or db.init(url) first")
+        return self._app_engines[self._last]
 
     def close(self) -> None:
-        """Drop this thread's session and dispose of the engine."""
+        """Drop the current session and dispose of the engines opened last."""
         self.session.remove()
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        if self._last is not None:
+            for engine in self._app_engines[self._last].values():
+                engine.dispose()
+            self._last = None
 
 
 db = Database()

@@ -47,7 +47,8 @@ def test_a_restored_server_asks_for_what_it_lost_and_gets_it(app: Flask, person:
 
     renewed = replace(settings, database_url=empty_like(settings.database_url, tmp_path), data_dir=tmp_path / "renewed")
     again = create_app(renewed)
-    restore(renewed, folder)
+    with again.app_context():
+        restore(renewed, folder)
     again.testing = True
     client.app = again
     answer = client.sync([], 3, client.h).json
