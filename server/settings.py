@@ -13,6 +13,7 @@ from pathlib import Path
 
 DEV_SECRET = "dev-only-secret-do-not-use-in-production"
 MIN_SECRET_CHARS = 32
+WEB_THREADS = 32
 
 
 class SettingsError(ValueError):
@@ -42,7 +43,8 @@ class Settings:
     login_lock_seconds: int = 300
     upload_bytes_max: int = 512 * 1024 * 1024
     body_bytes_max: int = 2 * 1024 * 1024
-    live_streams_max: int = 200
+    live_streams_max: int = 16
+    trusted_proxies: int = 0
     audit_days_min: int = 183
     log_level: str = "INFO"
 
@@ -71,7 +73,8 @@ class Settings:
             login_lock_seconds=_number(env, "LOGIN_LOCK_SECONDS", 300, 10, 86_400),
             upload_bytes_max=_number(env, "UPLOAD_BYTES_MAX", 512 * 1024 * 1024, 1_048_576, 8 * 1024**3),
             body_bytes_max=_number(env, "BODY_BYTES_MAX", 2 * 1024 * 1024, 524_288, 64 * 1024**2),
-            live_streams_max=_number(env, "LIVE_STREAMS_MAX", 200, 1, 10_000),
+            live_streams_max=min(_number(env, "LIVE_STREAMS_MAX", 16, 1, 10_000), _half_of_threads(env)),
+            trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 5),
             audit_days_min=_number(env, "AUDIT_DAYS_MIN", 183, 183, 36_500),
             log_level=_choice(env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         )
@@ -104,3 +107,9 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise SettingsError(f"XUNAN_{name} must be a whole number from {low} to {high}")
     return int(text)
+
+
+def _half_of_threads(env: Mapping[str, str]) -> int:
+    """A live stream holds a thread of its process; the other half always stays for pushes (gunicorn.conf.py reads the same name)."""
+    text = (env.get("WEB_THREADS") or "").strip()
+    return max(1, int(text if text.isdecimal() else WEB_THREADS) // 2)

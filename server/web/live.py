@@ -2,18 +2,21 @@
 
 Owns the watcher: one thread per process that notices a moved feed counter, and wakes the streams of the process; commits of
 this very process wake it at once. A stream sends `{scope, seq}` for the caller's scopes and a comment every 20 s.
+Invariants: a stream holds a thread of the server, so there are never more than `live_streams_max`; a place is given back when
+its answer is closed or forgotten, whatever happened to the client.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from functools import partial
 
 import orjson
 import structlog
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,7 +32,8 @@ bp = Blueprint("live", __name__, url_prefix="/api/v1")
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 20.0
-STREAM_SECONDS_MAX = 1800.0
+STREAM_SECONDS_MAX = 600.0
+RETRY_SECONDS = 30
 
 
 class Watcher:
@@ -43,12 +47,23 @@ class Watcher:
         self._seq = -1
         self.streams = 0
 
-    def ensure_running(self) -> None:
-        """Start the polling thread once per process (after fork)."""
+    def enter(self, most: int) -> bool:
+        """Take a place for one stream; False when all `most` are taken. The first one starts the polling thread (after fork)."""
         with self.changed:
-            if self._thread is None or not self._thread.is_alive():
+            if self.streams >= most:
+                return False
+            self.streams += 1
+            STREAMS.inc()
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="live-watcher", daemon=True)
                 self._thread.start()
+            return True
+
+    def leave(self) -> None:
+        """Give a place back."""
+        with self.changed:
+            self.streams -= 1
+            STREAMS.dec()
 
     def tell(self, seq_by_scope: dict[str, int]) -> None:
         """Wake the streams."""
@@ -76,8 +91,14 @@ class Watcher:
         if not first:
             self.tell({scope: int(newest) for scope, newest in moved})
 
+    def _is_needed(self) -> bool:
+        with self.changed:
+            if self.streams == 0:
+                self._thread = None
+            return self.streams > 0
+
     def _run(self) -> None:
-        while self.streams > 0:
+        while self._is_needed():
             try:
                 self.poll()
             except (SQLAlchemyError, RuntimeError):
@@ -95,26 +116,21 @@ def install() -> None:
 
 def events(scopes: frozenset[str]) -> Iterator[bytes]:
     """The stream of one caller."""
-    STREAMS.inc()
     started = time.monotonic()
-    try:
-        yield b": xunan live\n\n"
+    yield b": xunan live\n\n"
+    with watcher.changed:
+        version = watcher.version
+        sent = dict(watcher.seq_by_scope)
+    while time.monotonic() - started < STREAM_SECONDS_MAX:
         with watcher.changed:
+            watcher.changed.wait_for(partial(watcher.moved_since, version), timeout=HEARTBEAT_SECONDS)
             version = watcher.version
-            sent = dict(watcher.seq_by_scope)
-        while time.monotonic() - started < STREAM_SECONDS_MAX:
-            with watcher.changed:
-                watcher.changed.wait_for(partial(watcher.moved_since, version), timeout=HEARTBEAT_SECONDS)
-                version = watcher.version
-                news = {s: q for s, q in watcher.seq_by_scope.items() if s in scopes and sent.get(s) != q}
-            if not news:
-                yield b": still here\n\n"
-            for scope, seq in sorted(news.items()):
-                sent[scope] = seq
-                yield b"event: hint\ndata: " + orjson.dumps({"scope": scope, "seq": seq}) + b"\n\n"
-    finally:
-        STREAMS.dec()
-        watcher.streams -= 1
+            news = {s: q for s, q in watcher.seq_by_scope.items() if s in scopes and sent.get(s) != q}
+        if not news:
+            yield b": still here\n\n"
+        for scope, seq in sorted(news.items()):
+            sent[scope] = seq
+            yield b"event: hint\ndata: " + orjson.dumps({"scope": scope, "seq": seq}) + b"\n\n"
 
 
 @endpoint(
@@ -123,11 +139,12 @@ def events(scopes: frozenset[str]) -> Iterator[bytes]:
 )  # fmt: skip
 def live(caller: Caller) -> Response:
     """Open a stream."""
-    if watcher.streams >= settings().live_streams_max:
-        raise fail("too_many_streams", headers={"Retry-After": "30"})
-    watcher.streams += 1
-    watcher.ensure_running()
+    if request.method == "HEAD":
+        return Response(mimetype="text/event-stream")
+    if not watcher.enter(settings().live_streams_max):
+        raise fail("too_many_streams", headers={"Retry-After": str(RETRY_SECONDS)})
     response = Response(events(frozenset(caller.scopes)), mimetype="text/event-stream")
+    response.call_on_close(weakref.finalize(response, watcher.leave))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

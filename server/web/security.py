@@ -11,6 +11,7 @@ import time
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from server.web.metrics import REQUESTS, SECONDS
 
@@ -32,7 +33,9 @@ HEADERS = {
 
 
 def install(app: Flask, https: bool) -> None:
-    """Register the hooks; `https` adds HSTS."""
+    """Register the hooks; `https` adds HSTS. Forwarded addresses are believed from as many proxies as the deployer names."""
+    if proxies := app.extensions["xunan"].trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
 
     @app.before_request
     def _begin() -> None:

@@ -1,4 +1,4 @@
-"""The edge itself: problem documents, OpenAPI, rights on every endpoint, headers, body limits, snapshots, live hints."""
+"""The edge itself: problem documents, OpenAPI, rights on every endpoint, headers, body limits, snapshots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from server.web.endpoint import OPERATIONS
-from server.web.live import events, watcher
 from tests.server.edge.people import SCOPE, Person
 
 
@@ -136,16 +135,6 @@ def test_snapshots_are_resumable_and_only_of_own_scopes(person: Person) -> None:
     assert (rest.status_code, rest.data) == (206, whole.data[10:])
     assert unchanged.status_code == 304
     assert client.call("GET", "/snapshots/station:310199101008").status_code == 404
-
-
-def test_live_hints_name_only_the_callers_scopes(app: Flask) -> None:
-    watcher.streams += 1
-    stream = events(frozenset({SCOPE}))
-    assert next(stream).startswith(b":")
-    watcher.tell({"station:other": 5})
-    watcher.tell({SCOPE: 6})
-    assert next(stream) in (b": still here\n\n", b'event: hint\ndata: {"scope":"' + SCOPE.encode() + b'","seq":6}\n\n')
-    stream.close()
 
 
 def test_the_entry_page_is_never_cached_and_assets_for_ever(app: Flask) -> None:
