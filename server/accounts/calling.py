@@ -1,7 +1,7 @@
 """From a request's bearer token to a Caller: the only place that reads the Authorization header.
 
-Owns `current_caller` and what it refuses. A revoked device is let through only where the endpoint says so (sync keeps storing
-what it sends); everything else answers `device_revoked`.
+Owns `current_caller` and what it refuses. A revoked device and a sign-in that ended are let through only where the endpoint
+says so (sync keeps storing what they send, and gives nothing); everything else answers `device_revoked` or `login_required`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from server.db import db
 from server.errors import fail
 from server.ledger.clock import now_ms
 from server.settings import Settings
-
-SEEN_EVERY_MS = 60_000
 
 
 def settings() -> Settings:
@@ -39,10 +37,10 @@ def current_caller(need: str, allow_revoked: bool = False) -> Caller:
     at = now_ms()
     session = db.session()
     found = find_bearer(session, token, at)
-    if found is None:
+    if found is None or (found.ended and not allow_revoked):
+        session.rollback()
         raise fail("login_required", headers={"WWW-Authenticate": "Bearer"})
-    device, grant = found
-    caller = build_caller(session, device, grant, at)
+    caller = build_caller(session, found.device, found.grant, at, ended=found.ended)
     session.rollback()
     if caller.revoked and not allow_revoked:
         raise fail("device_revoked")
@@ -53,7 +51,7 @@ def current_caller(need: str, allow_revoked: bool = False) -> Caller:
 
 
 def bearer_device(at: int) -> Device | None:
-    """The device of the token inside the open unit of work, for endpoints that change it."""
+    """The device of the request's token, if it has one that still holds."""
     token = bearer()
     found = find_bearer(db.session(), token, at) if token is not None else None
-    return found[0] if found is not None else None
+    return None if found is None or found.ended else found.device

@@ -1,7 +1,8 @@
 """What users and devices may see and write, computed from posts that are valid now (P-40).
 
 Owns Caller and its computation. Reads only. Operators and administrators hold the whole town; patrollers and heads their
-stations. A device's rights are those of all users who ever signed in on it, because any of their ops may arrive late.
+stations. What a device may write is what all users who ever signed in on it may, because any of their ops may arrive late;
+what it receives is what users with a sign-in that still holds may see.
 """
 
 from __future__ import annotations
@@ -79,16 +80,16 @@ def all_scopes(session: Session) -> tuple[str, ...]:
     return tuple(row[0] for row in session.execute(text("SELECT scope FROM scope_digest ORDER BY scope")))
 
 
-def build_caller(session: Session, device: Device, grant: Grant | None, at: int) -> Caller:
-    """Compute the caller of a request from its device and, when a user signed in, its grant."""
+def build_caller(session: Session, device: Device, grant: Grant | None, at: int, *, ended: bool = False) -> Caller:
+    """Compute the caller of a request from its device and, when a user signed in, its grant. An ended grant receives nothing."""
     if device.revoked_at is not None:
         rights = Rights({}, blocked="device_revoked")
         return Caller(device.id, device.kind, None, None, (), rights, (), frozenset(), (), revoked=True)
-    rows = session.execute(select(Grant.user_id, Grant.revoked_at).where(Grant.device_id == device.id)).all()
+    rows = session.execute(select(Grant.user_id, Grant.revoked_at, Grant.expires_at).where(Grant.device_id == device.id)).all()
     users = user_rights(session, (row[0] for row in rows), at)
-    live = {row[0] for row in rows if row[1] is None}
-    if grant is not None:
-        live.add(grant.user_id)
+    if ended:
+        return Caller(device.id, device.kind, None, None, (), Rights(users), (), frozenset(), ())
+    live = {user_id for user_id, revoked_at, expires_at in rows if revoked_at is None and expires_at > at}
     scopes: set[str] = {TOWN}
     for user_id in live & users.keys():
         scopes |= users[user_id].scopes

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, request
 from marshmallow import Schema, fields, validate
 
-from server.accounts import service
+from server.accounts import service, tries
 from server.accounts.calling import bearer_device, settings
 from server.accounts.models import Device, User
 from server.accounts.rights import ROLES, Caller, build_caller
@@ -164,6 +164,16 @@ def _source() -> str:
     return request.remote_addr or "unknown"
 
 
+def _login_device(at: int, desk: bool) -> Device | None:
+    """The device to sign in on; None: this browser is to become one. Raises `device_unknown` or `device_revoked`."""
+    device = bearer_device(at)
+    if device is None and not desk:
+        raise fail("device_unknown")
+    if device is not None and device.revoked_at is not None:
+        raise fail("device_revoked")
+    return device
+
+
 @endpoint(
     bp, "POST", "/enrol", auth="none", body=EnrolIn, returns=EnrolOut, errors=("enrol_code_invalid", "too_many_tries"),
     summary="Trade a one-time code for a device identity",
@@ -172,16 +182,13 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
     """Enrol a handheld."""
     at = now_ms()
     session = db.session()
-    service.check_tries(session, settings(), at, "(enrol)" + _source(), _source())
-    session.rollback()
     key = _key_bytes(body["public_key"])
-    try:
-        with unit(session):
-            done = service.enrol(session, at, body["code"], body["name"], key)
-    except Exception:
-        with unit(session):
-            service.note_wrong_try(session, at, "(enrol)" + _source(), _source())
-        raise
+    tried = tries.Try(None, None, _source())
+    with unit(session):
+        tries.take(session, settings(), at, tried)
+    with unit(session):
+        done = service.enrol(session, at, body["code"], body["name"], key)
+        tries.forgive(session, tried)
     return {
         "device_id": done.device.id, "device_token": done.token, "letter": done.device.letter, "name": done.device.name,
         "town": _town(), "station_code": done.device.station_code,
@@ -195,26 +202,24 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
     summary="Sign a user in on this device",
 )  # fmt: skip
 def login(body: dict[str, Any]) -> dict[str, Any]:
-    """Sign in; a browser without a device becomes a desk device."""
+    """Sign in; a browser without a device becomes a desk device. What is wrong with the device is told before the password is looked at."""
     at = now_ms()
     session = db.session()
-    service.check_tries(session, settings(), at, body["username"], _source())
+    device = _login_device(at, body["desk"])
+    tried = tries.Try(body["username"], device.id if device is not None else None, _source())
+    with unit(session):
+        tries.take(session, settings(), at, tried)
     user = service.check_password(session, body["username"], body["password"])
     session.rollback()
     if user is None:
-        with unit(session):
-            service.note_wrong_try(session, at, body["username"], _source())
         raise fail("login_failed")
     with unit(session):
-        device, token = bearer_device(at), None
+        device, token = _login_device(at, body["desk"]), None
         if device is None:
-            if not body["desk"]:
-                raise fail("device_unknown")
             enrolled = service.add_device(session, at, "desk", f"desk {user.username}", None, None)
             device, token = enrolled.device, enrolled.token
-        if device.revoked_at is not None:
-            raise fail("device_revoked")
-        grant, grant_token = service.sign_in(session, settings(), at, user, device, _source())
+        tries.forgive(session, tried)
+        grant, grant_token = service.sign_in(session, settings(), at, user, device)
         session.flush()
         caller = build_caller(session, device, grant, at)
         described = service.describe_user(session, user, at)

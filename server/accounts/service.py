@@ -7,7 +7,6 @@ and cost the same time; a code is used once; a token is stored only as its hash.
 
 from __future__ import annotations
 
-import hmac
 import re
 import secrets
 from dataclasses import dataclass
@@ -17,17 +16,20 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from server.accounts.audit import note
-from server.accounts.models import Device, EnrolCode, Grant, LoginTry, Post, User
+from server.accounts.models import Device, EnrolCode, Grant, Post, User
 from server.accounts.rights import ROLES
+from server.accounts.tries import folded
 from server.centre.naming import station_names
 from server.errors import fail
 from server.settings import Settings
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+LETTER_TRIES_MAX = 50
 PASSWORD = re.compile(r"(?=.*[A-Za-z])(?=.*\d).{10,200}\Z")
 # OWASP's smallest argon2id set: 26 ms here, so that a morning of sign-ins does not stall the sync.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -82,16 +84,23 @@ def make_code(
 def add_device(
     session: Session, at: int, kind: str, name: str, station_code: str | None, public_key: bytes | None
 ) -> Enrolled:
-    """Register a device with its own letter; the caller holds the transaction."""
-    count = session.scalar(select(func.count()).select_from(Device)) or 0
+    """Register a device with its own letter; the caller holds the transaction. Two at once meet on the letter: the second asks again."""
     token = secrets.token_urlsafe(32)
-    device = Device(
-        id=f"d_{secrets.token_hex(8)}", kind=kind, name=name, letter=letter_of(count), token_hash=token_hash(token),
-        public_key=public_key, station_code=station_code, secret=secrets.token_hex(32), enrolled_at=at,
-    )  # fmt: skip
-    session.add(device)
-    session.flush()
-    return Enrolled(device, token)
+    device_id = f"d_{secrets.token_hex(8)}"
+    for attempt in range(1, LETTER_TRIES_MAX + 1):
+        count = session.scalar(select(func.count()).select_from(Device)) or 0
+        device = Device(
+            id=device_id, kind=kind, name=name, letter=letter_of(count), token_hash=token_hash(token),
+            public_key=public_key, station_code=station_code, secret=secrets.token_hex(32), enrolled_at=at,
+        )  # fmt: skip
+        try:
+            with session.begin_nested():
+                session.add(device)
+            return Enrolled(device, token)
+        except IntegrityError:
+            if attempt == LETTER_TRIES_MAX:
+                raise
+    raise AssertionError("unreachable")
 
 
 def enrol(session: Session, at: int, code: str, name: str, public_key: bytes | None) -> Enrolled:
@@ -106,37 +115,9 @@ def enrol(session: Session, at: int, code: str, name: str, public_key: bytes | N
     return enrolled
 
 
-def _try_keys(username: str, source: str) -> list[str]:
-    return [sha256(f"{kind}|{word}".encode()).hexdigest() for kind, word in (("u", username.lower()), ("s", source))]
-
-
-def check_tries(session: Session, settings: Settings, at: int, username: str, source: str) -> None:
-    """Raise `too_many_tries` while the user name or the source is locked; the wait doubles with every lock."""
-    for key in _try_keys(username, source):
-        row = session.get(LoginTry, key)
-        if row is None or row.count < settings.login_tries_max:
-            continue
-        doubled = min(row.count - settings.login_tries_max, 6)
-        until = row.last_at + settings.login_lock_seconds * 1000 * 2**doubled
-        if at < until:
-            seconds = -(-(until - at) // 1000)
-            raise fail("too_many_tries", seconds=seconds, headers={"Retry-After": str(seconds)})
-
-
-def note_wrong_try(session: Session, at: int, username: str, source: str) -> None:
-    """Count a wrong sign-in; committed by the caller even though the sign-in fails."""
-    for key in _try_keys(username, source):
-        row = session.get(LoginTry, key)
-        if row is None:
-            session.add(LoginTry(key=key, count=1, last_at=at))
-        else:
-            row.count += 1
-            row.last_at = at
-
-
 def check_password(session: Session, username: str, password: str) -> User | None:
     """The user whose password this is. An unknown name costs the same hash as a known one."""
-    user = session.scalar(select(User).where(func.lower(User.username) == username.strip().lower()))
+    user = session.scalar(select(User).where(func.lower(User.username) == folded(username)))
     try:
         _hasher.verify(user.pw_hash if user is not None else _NOBODY, password)
     except (Argon2Error, InvalidHashError):
@@ -144,18 +125,14 @@ def check_password(session: Session, username: str, password: str) -> User | Non
     return user if user is not None and user.active else None
 
 
-def sign_in(session: Session, settings: Settings, at: int, user: User, device: Device, source: str) -> tuple[Grant, str]:
-    """A grant of the user on the device and its token; the tries of both keys are forgiven."""
+def sign_in(session: Session, settings: Settings, at: int, user: User, device: Device) -> tuple[Grant, str]:
+    """A grant of the user on the device and its token."""
     token = secrets.token_urlsafe(32)
     grant = Grant(
         id=f"g_{secrets.token_hex(8)}", user_id=user.id, device_id=device.id, token_hash=token_hash(token),
         created_at=at, expires_at=at + settings.grant_days * DAY_MS,
     )  # fmt: skip
     session.add(grant)
-    for key in _try_keys(user.username, source):
-        row = session.get(LoginTry, key)
-        if row is not None:
-            session.delete(row)
     note(session, at, user.id, "login", device=device.id)
     return grant, token
 
@@ -168,17 +145,31 @@ def sign_out(session: Session, at: int, grant_id: str) -> None:
         note(session, at, grant.user_id, "logout", device=grant.device_id)
 
 
-def find_bearer(session: Session, token: str, at: int) -> tuple[Device, Grant | None] | None:
-    """The device (and live grant) a bearer token stands for. An ended grant stands for nobody."""
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What a token stands for. `ended`: a sign-in that was closed, ran out, or whose user is blocked."""
+
+    device: Device
+    grant: Grant | None = None
+    ended: bool = False
+
+
+def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
+    """The device (and grant) behind a bearer token; nothing when the token was never given out."""
     hashed = token_hash(token)
     device = session.scalar(select(Device).where(Device.token_hash == hashed))
     if device is not None:
-        return device, None
-    grant = session.scalar(select(Grant).where(Grant.token_hash == hashed))
-    if grant is None or grant.revoked_at is not None or grant.expires_at <= at:
+        return Bearer(device)
+    row = session.execute(
+        select(Grant, Device, User.active)
+        .join(Device, Device.id == Grant.device_id)
+        .join(User, User.id == Grant.user_id)
+        .where(Grant.token_hash == hashed)
+    ).first()
+    if row is None:
         return None
-    held = session.get(Device, grant.device_id)
-    return None if held is None else (held, grant)
+    grant, held, active = row
+    return Bearer(held, grant, ended=grant.revoked_at is not None or grant.expires_at <= at or not active)
 
 
 def set_password(session: Session, at: int, actor: str, user: User, password: str) -> None:
@@ -190,22 +181,35 @@ def set_password(session: Session, at: int, actor: str, user: User, password: st
 
 
 def add_user(session: Session, at: int, actor: str, username: str, name: str, password: str) -> User:
-    """A new user. Raises `already_used` or `password_weak`."""
-    if session.scalar(select(User.id).where(func.lower(User.username) == username.lower())) is not None:
+    """A new user; his user name is kept in one spelling. Raises `already_used` or `password_weak`."""
+    username = folded(username)
+    if session.scalar(select(User.id).where(func.lower(User.username) == username)) is not None:
         raise fail("already_used")
     user = User(id=f"u_{secrets.token_hex(6)}", username=username, name=name, pw_hash="", active=True)
-    session.add(user)
     set_password(session, at, actor, user, password)
+    session.add(user)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise fail("already_used") from None
     note(session, at, actor, "user_added", user.id)
     return user
 
 
+def held_posts(session: Session, user_id: str, at: int) -> list[Post]:
+    """The posts a user holds at a time."""
+    posts = session.scalars(select(Post).where(Post.user_id == user_id).order_by(Post.id))
+    return [post for post in posts if post.valid_from <= at and (post.valid_to is None or at < post.valid_to)]
+
+
 def add_post(session: Session, at: int, actor: str, user_id: str, role: str, station_code: str | None) -> Post:
-    """Give a user a post from now on. Raises `invalid` for an unknown role or user."""
-    if role not in ROLES or session.get(User, user_id) is None:
+    """Give a user a post from now on. Raises `invalid` for an unknown role or user, `already_used` when he holds it."""
+    if role not in ROLES or session.get(User, user_id, with_for_update=True) is None:
         raise fail("invalid", errors={"role": "unknown role or user"})
     if (role in ("patroller", "head")) != (station_code is not None):
         raise fail("invalid", errors={"station_code": "station posts need a station, town posts have none"})
+    if any((post.role, post.station_code) == (role, station_code) for post in held_posts(session, user_id, at)):
+        raise fail("already_used")
     post = Post(user_id=user_id, role=role, station_code=station_code, valid_from=at)
     session.add(post)
     note(session, at, actor, "post_added", user_id, role=role, station=station_code)
@@ -217,6 +221,8 @@ def end_post(session: Session, at: int, actor: str, post_id: int) -> None:
     post = session.get(Post, post_id)
     if post is None:
         raise fail("not_found")
+    if post.valid_to is not None and post.valid_to <= at:
+        return
     post.valid_to = at
     note(session, at, actor, "post_ended", post.user_id, role=post.role, station=post.station_code)
 
@@ -226,19 +232,14 @@ def revoke_device(session: Session, at: int, actor: str, device_id: str) -> None
     device = session.get(Device, device_id)
     if device is None:
         raise fail("not_found")
-    device.revoked_at = at
-    note(session, at, actor, "device_revoked", device_id)
-
-
-def same_token(left: str, right: str) -> bool:
-    """Constant-time comparison."""
-    return hmac.compare_digest(left.encode(), right.encode())
+    if device.revoked_at is None:
+        device.revoked_at = at
+        note(session, at, actor, "device_revoked", device_id)
 
 
 def describe_user(session: Session, user: User, at: int) -> dict[str, Any]:
     """Name, roles and stations of a user as the handheld shows them."""
-    posts = session.scalars(select(Post).where(Post.user_id == user.id)).all()
-    held = [post for post in posts if post.valid_from <= at and (post.valid_to is None or at < post.valid_to)]
+    held = held_posts(session, user.id, at)
     names = station_names(session)
     return {
         "id": user.id,
