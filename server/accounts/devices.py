@@ -1,28 +1,33 @@
 """What a device last said of itself, for the town's list of what is still on which handheld.
 
-Owns the `status` of a device. Written at most every few seconds per device and only when it changed, so that a no-op sync
-stays a read.
+Owns `last_seen` and `status` of a device. Invariants: a push never pays a second commit - the contact rides on the push's own
+transaction, so the counts shown are those of the last push; a sync that brings nothing writes at most once a minute, or when
+what the device holds has changed, so that a no-op sync stays a read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Device
 from server.db import unit
 
-SEEN_EVERY_MS = 30_000
+SEEN_EVERY_MS = 60_000
 KEYS = ("pending", "oldest", "files", "bytes", "lost", "persisted", "battery")
+# Drifts all the time and alone is no reason to write.
+DRIFTING = {"battery"}
 
 
-def read_status(body: bytes) -> dict[str, Any]:
+def read_status(header_line: bytes) -> dict[str, Any]:
     """The `status` of a sync header, only known keys of plain types; anything unreadable counts as silent."""
     try:
-        header = orjson.loads(body.split(b"\n", 1)[0])
+        header = orjson.loads(header_line)
         status = header.get("status") or {}
         return {
             key: status[key]
@@ -33,14 +38,32 @@ def read_status(body: bytes) -> dict[str, Any]:
         return {}
 
 
-def remember_contact(session: Session, device_id: str, at: int, body: bytes) -> None:
-    """Note the contact and the device's own report of what it still holds."""
-    status = read_status(body)
-    device = session.get(Device, device_id)
-    fresh = device is not None and device.last_seen is not None and at - device.last_seen < SEEN_EVERY_MS
-    same = device is not None and (device.status or {}) == status
-    session.rollback()
-    if fresh and same:
+def _lasting(status: dict[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (status or {}).items() if key not in DRIFTING}
+
+
+@contextmanager
+def contact(session: Session, device_id: str, at: int, body: bytes) -> Iterator[None]:
+    """Note the contact and the device's own report of what it still holds, around the exchange of `body`."""
+    header_line, _, lines = body.partition(b"\n")
+    status = read_status(header_line)
+    told = update(Device).where(Device.id == device_id).values(last_seen=at, status=status or None)
+    if not lines.strip():
+        device = session.get(Device, device_id)
+        fresh = device is not None and device.last_seen is not None and at - device.last_seen < SEEN_EVERY_MS
+        same = device is not None and _lasting(device.status) == _lasting(status)
+        session.rollback()
+        if not (fresh and same):
+            with unit(session):
+                session.execute(told)
+        yield
         return
-    with unit(session):
-        session.execute(update(Device).where(Device.id == device_id).values(last_seen=at, status=status or None))
+
+    def ride(current: Session) -> None:
+        current.execute(told)
+
+    event.listen(session, "before_commit", ride)
+    try:
+        yield
+    finally:
+        event.remove(session, "before_commit", ride)

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request, send_file
 
 from server.accounts.calling import settings
-from server.accounts.devices import remember_contact
+from server.accounts.devices import contact
 from server.accounts.rights import Caller
 from server.db import db
 from server.errors import fail
@@ -53,8 +53,8 @@ def sync(caller: Caller) -> Response:
     body = read_body(settings().body_bytes_max)
     at = now_ms()
     session = db.session()
-    remember_contact(session, caller.device_id, at, body)
-    answer = ledger_sync.exchange(session, caller, body, at)
+    with contact(session, caller.device_id, at, body):
+        answer = ledger_sync.exchange(session, caller, body, at)
     response = Response(answer, mimetype="application/json")
     if len(answer) > 2048 and "gzip" in request.headers.get("Accept-Encoding", ""):
         packer = zlib.compressobj(5, wbits=31)
