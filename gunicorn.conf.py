@@ -4,6 +4,8 @@ import gc
 import os
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -16,6 +18,17 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 control_socket_disable = True
+
+
+class PrivateLogger(Logger):  # type: ignore[misc]
+    """Says where a request failed, never its address: what people search for stands in it."""
+
+    def exception(self, _msg: str, *_args: Any, **more: Any) -> None:
+        """The trace is made private by server/logs.py."""
+        super().exception("request failed", **more)
+
+
+logger_class = PrivateLogger
 
 
 def post_worker_init(_worker: Any) -> None:

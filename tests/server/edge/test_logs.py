@@ -1,0 +1,127 @@
+"""No log line holds personal data, however the database complains about it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from flask import Flask
+from gunicorn.config import Config
+from sqlalchemy import insert, text
+
+from server.accounts.models import User
+from server.db import unit
+
+NAME, ID_NO, PHONE = "欧阳测试", "310115194001011234", "13800001234"
+PERSONAL = (NAME, ID_NO, PHONE, "ouyang.ceshi")
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def duplicate() -> None:
+    row = {"id": PHONE, "username": "ouyang.ceshi", "name": NAME, "pw_hash": ID_NO, "active": True}
+    for number in range(2):
+        with unit() as session:
+            session.execute(insert(User).values(row | {"id": f"{PHONE}-{number}"}))
+
+
+def incomplete() -> None:
+    with unit() as session:
+        session.execute(
+            text("""INSERT INTO "user" (id, username, name, pw_hash, active) VALUES (:id, :username, :name, NULL, TRUE)"""),
+            {"id": PHONE, "username": "ouyang.ceshi", "name": NAME},
+        )
+
+
+def wrong_type() -> None:
+    with unit() as session:
+        session.execute(text("SELECT CAST(:value AS integer) + length(:more) / 0, abs(:low)"), {"value": NAME, "more": ID_NO, "low": -(2**63)})
+
+
+def too_long() -> None:
+    with unit() as session:
+        session.execute(text("SELECT CAST(:value AS numeric(2)), zeroblob(:size)"), {"value": ID_NO, "size": 2**40})
+
+
+def not_the_database() -> None:
+    int(f"{NAME} {PHONE}")
+
+
+def chained() -> None:
+    try:
+        duplicate()
+    except Exception as error:
+        raise RuntimeError(f"while adding {NAME}") from error
+
+
+@pytest.mark.parametrize("deed", [duplicate, incomplete, wrong_type, too_long, not_the_database, chained])
+def test_a_failing_request_names_the_place_but_nobody(app: Flask, capsys: pytest.CaptureFixture[str], deed: Any) -> None:
+    app.add_url_rule("/api/v1/fails", "fails", deed, methods=["POST"])
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    answer = app.test_client().post("/api/v1/fails?name=" + NAME, json={"name": NAME, "id_no": ID_NO})
+    told = capsys.readouterr()
+    text = told.out + told.err + answer.get_data(as_text=True)
+    assert answer.status_code in (500, 503)
+    assert json.loads(told.out.splitlines()[-1])["level"] == "error"
+    for word in PERSONAL:
+        assert word not in text
+    if answer.status_code == 500:
+        line = json.loads(told.out.splitlines()[-1])
+        assert line["request_id"] == answer.json["request_id"]
+        assert "test_logs.py" in json.dumps(line["exception"])
+
+
+def test_a_database_error_names_its_code_and_its_rule(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    app.add_url_rule("/api/v1/fails", "fails", duplicate, methods=["POST"])
+    app.test_client().post("/api/v1/fails")
+    first = json.loads(capsys.readouterr().out.splitlines()[-1])["exception"][0]
+    assert first["exc_type"] == "IntegrityError"
+    if app.extensions["xunan"].database_url.startswith("postgresql"):
+        assert first["exc_value"] == "sqlstate 23505, constraint uq_user_username"
+
+
+def test_lines_of_libraries_are_private_too(app: Flask) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.Logger("library")
+    logger.addHandler(handler)
+    with app.app_context():
+        try:
+            chained()
+        except Exception:
+            logger.exception("job failed")
+    assert "RuntimeError" in stream.getvalue()
+    assert "IntegrityError" in stream.getvalue()
+    assert "test_logs.py" in stream.getvalue()
+    for word in PERSONAL:
+        assert word not in stream.getvalue()
+
+
+def test_gunicorn_says_what_failed_but_not_what_was_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    chosen = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    config = Config()
+    config.set("errorlog", "-")
+    config.set("loglevel", chosen["loglevel"])
+    log = chosen["logger_class"](config)
+    try:
+        not_the_database()
+    except ValueError:
+        log.exception("Error handling request %s", f"/api/v1/centre/search?q={NAME}")
+    for handler in log.error_log.handlers:
+        handler.flush()
+    told = capfd.readouterr().err
+    assert "ValueError" in told
+    for word in (*PERSONAL, "search"):
+        assert word not in told
+
+
+def test_a_line_of_ours_is_json_with_its_request(capsys: pytest.CaptureFixture[str], app: Flask) -> None:
+    structlog.get_logger("x").error("something", count=3)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["count"], line["level"]) == ("something", 3, "error")
