@@ -185,9 +185,14 @@ def load(state: bytes) -> Record:
     return Record.from_wire(json.loads(state))
 
 
-def absorb(record: Record, op: Op) -> None:
-    """Note that a quarantined op exists (P-20): its children stay readable, its values are not folded."""
+def absorb(record: Record, op: Op) -> tuple[str, ...]:
+    """Note that a quarantined op exists (P-20): its values are not folded, its waiting children are. Gives the fields changed."""
     _note(record, op)
+    if not record.wait:
+        return ()
+    changed = _retry(record)
+    _settle_scope(record)
+    return tuple(changed)
 
 
 def fold_op(record: Record, op: Op, at_c: int) -> Outcome:
@@ -230,8 +235,9 @@ def release_parked(record: Record, stamp: str) -> tuple[str, ...]:
     for entry in [entry for entry in record.wait if entry[0] == stamp]:
         record.wait.remove(entry)
         _, user, at_c, name, fop = entry
+        # A parent that waits itself is missing too: when it is let go in its turn it must not become a head beside its child.
         waiting = {other[0] for other in record.wait if other[3] == name}
-        missing = [p for p in fop["b"] if not _is_stamp_known(record, p) and p not in waiting]
+        missing = [p for p in fop["b"] if not _is_stamp_known(record, p) or p in waiting]
         if missing:
             record.void.setdefault(name, []).extend(p for p in missing if p not in record.void.get(name, ()))
         _apply(record, stamp, user, at_c, name, fop)

@@ -21,6 +21,14 @@ def new_dev(random: bytes) -> str:
     return base64.b32encode(random).decode("ascii").lower()
 
 
+def forked_dev(stamp: str) -> str:
+    """The incarnation under which a fork goes on, from the stamp of its first op that goes along (P-24).
+
+    Copies of one disk that hold the same unsent ops thereby renumber them to the same stamps, and no fact is stored twice.
+    """
+    return new_dev(sha256(f"fork|{stamp}".encode()).digest()[:DEV_BYTES])
+
+
 def chain(prev_h: str, line: bytes) -> str:
     """The h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03)."""
     return sha256(prev_h.encode("ascii") + line).hexdigest()[:8]

@@ -130,6 +130,7 @@ test("PIN waits grow and stay bounded; back-off never gives up", () => {
 test("a batch always makes progress and never splits a group", () => {
   const line = (n: number, group: [string, number, number] | null = null, size = 10) => ({
     n,
+    h: "",
     line: new Uint8Array(size),
     group,
   });

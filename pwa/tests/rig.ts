@@ -231,6 +231,8 @@ export class FakeServer {
       more: true,
     };
     if (header.from > author.acked + 1) return json({ ...standing, resend_from: author.acked + 1 });
+    const before = this.log.find((op) => op.dev === header.dev && op.n === header.from - 1)?.h ?? GENESIS;
+    if (before !== header.prev_h) return json({ ...standing, fork: true, same_to: null });
     const verdicts: any[] = [];
     let h = header.prev_h as string;
     let n = header.from as number;
@@ -242,9 +244,8 @@ export class FakeServer {
     }
     for (const one of taken) {
       const held = this.log.find((op) => op.dev === header.dev && op.n === one.n);
-      if (held !== undefined && held.h !== one.h) return json({ ...standing, fork: true });
+      if (held !== undefined && held.h !== one.h) return json({ ...standing, fork: true, same_to: one.n - 1 });
     }
-    if (header.from === author.acked + 1 && header.prev_h !== author.acked_h) return json({ ...standing, fork: true });
     for (const one of taken) {
       const held = this.log.find((op) => op.dev === header.dev && op.n === one.n);
       if (held !== undefined) verdicts.push({ n: one.n, v: "duplicate", was: held.verdict });

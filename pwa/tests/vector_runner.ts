@@ -5,7 +5,7 @@ import { fold_op, from_wire, new_record, to_wire } from "../src/core/fold";
 import { corrected_time } from "../src/core/judge";
 import { counter_state, disputes, is_visible, shown_value } from "../src/core/merge_kinds";
 import { parse_op } from "../src/core/op";
-import { chain, conflict_id, digest64, GENESIS } from "../src/core/stamp";
+import { chain, conflict_id, digest64, forked_dev, GENESIS } from "../src/core/stamp";
 
 interface Named {
   name: string;
@@ -16,6 +16,7 @@ export type Vector = Named &
     | { kind: "chain"; lines_hex: string[]; h: string[] }
     | { kind: "digest"; rec: string; seq: number; digest: string }
     | { kind: "conflict_id"; rec: string; field: string; id: string }
+    | { kind: "forked_dev"; stamp: string; dev: string }
     | { kind: "corrected_time"; in: [number, number, number, number]; out: number }
     | { kind: "parse"; op: unknown; code: string | null }
     | {
@@ -46,6 +47,9 @@ export function run_vector(vector: Vector): void {
       return;
     case "conflict_id":
       expect(conflict_id(vector.rec, vector.field)).toBe(vector.id);
+      return;
+    case "forked_dev":
+      expect(forked_dev(vector.stamp)).toBe(vector.dev);
       return;
     case "corrected_time":
       expect(corrected_time(...vector.in)).toBe(vector.out);

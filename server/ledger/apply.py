@@ -96,7 +96,7 @@ class Folder:
         why = line.why or self._out_of_reach(op, touched)
         if why is not None:
             line.why = why
-            absorb(touched.record, op)
+            touched.changed.update(absorb(touched.record, op))
             touched.done.append((op, at_c, False))
             return Verdict(line, at_c, "quarantined", why)
         try:
@@ -105,7 +105,7 @@ class Folder:
             # Whatever is wrong with this op, it must not delay the device's next one; a person gets to see it.
             log.exception("fold_failed", dev=op.dev, n=op.n)
             self._rebuild(touched)
-            absorb(touched.record, op)
+            touched.changed.update(absorb(touched.record, op))
             touched.done.append((op, at_c, False))
             line.why = "fold_error"
             return Verdict(line, at_c, "quarantined", "fold_error")
@@ -121,10 +121,8 @@ class Folder:
     def finish(self) -> list[Touched]:
         """Records to write, by id; disputes after the batch are derived from heads."""
         for touched in self.touched.values():
-            if touched.folded:
-                touched.disputed_after = frozenset(disputes(touched.record))
-            else:
-                touched.disputed_after = touched.disputed_before
+            # Also where nothing was folded: an op kept aside is still something a deleter had not seen.
+            touched.disputed_after = frozenset(disputes(touched.record))
         return [self.touched[key] for key in sorted(self.touched)]
 
     def _touch(self, op: Op) -> Touched:

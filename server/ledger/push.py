@@ -40,7 +40,10 @@ class Author:
 
 @dataclass(slots=True)
 class Pushed:
-    """What became of a push. `resend_from` and `fork` mean that no op of this batch was consumed."""
+    """What became of a push. `resend_from` and `fork` mean that no op of this batch was consumed.
+
+    `same_to` of a fork: the last n at which both chains are the same, None when they part before this batch.
+    """
 
     acked: int
     acked_h: str
@@ -48,6 +51,7 @@ class Pushed:
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     resend_from: int | None = None
     fork: bool = False
+    same_to: int | None = None
     seq_by_scope: dict[str, int] = field(default_factory=dict)
 
 
@@ -84,10 +88,10 @@ def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | 
         return Pushed(author.acked, author.acked_h, author.durable, resend_from=author.acked + 1)
     repeated = [line for line in batch.lines if line.n <= author.acked]
     fresh = batch.lines[len(repeated) :]
-    verdicts = _known_verdicts(bulk, author, batch, repeated)
-    if verdicts is None:
+    verdicts, same_to = _compare(bulk, author, batch, repeated)
+    if same_to is None or same_to < header.first - 1 + len(repeated):
         _keep_fork(bulk, author, batch.lines, rx_at)
-        return Pushed(author.acked, author.acked_h, author.durable, fork=True)
+        return Pushed(author.acked, author.acked_h, author.durable, fork=True, same_to=same_to)
     if not fresh:
         return Pushed(author.acked, author.acked_h, author.durable, verdicts)
     done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node)
@@ -128,6 +132,11 @@ def read_author(bulk: Bulk, dev: str, rx_at: int) -> Author:
     return Author(dev, *rows[0])
 
 
+def hash_at(bulk: Bulk, dev: str, n: int) -> str:
+    """The hash of a stored op, GENESIS for 0."""
+    return str(bulk.select("SELECT h FROM op_log WHERE dev = ? AND n = ?", (dev, n))[0][0]) if n else GENESIS
+
+
 def peek_author(bulk: Bulk, dev: str) -> Author:
     """Where an author stands, without a lock; an unknown one stands at the beginning."""
     rows = bulk.select("SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?", (dev,))
@@ -142,30 +151,24 @@ def write_author(bulk: Bulk, author: Author, device_id: str) -> None:
     )
 
 
-def _known_verdicts(bulk: Bulk, author: Author, batch: Batch, repeated: list[Line]) -> list[dict[str, Any]] | None:
-    """Answers for lines stored before; None when the chain of this batch is not the stored one."""
+def _compare(bulk: Bulk, author: Author, batch: Batch, repeated: list[Line]) -> tuple[list[dict[str, Any]], int | None]:
+    """Answers for lines stored before, and the last n up to which this chain is the stored one."""
     header = batch.header
-    if header.first == author.acked + 1:
-        return [] if header.prev_h == author.acked_h else None
-    last = repeated[-1].n if repeated else header.first
+    last = repeated[-1].n if repeated else header.first - 1
     rows = bulk.select(
-        "SELECT n, h, verdict, why FROM op_log WHERE dev = ? AND n BETWEEN ? AND ?",
-        (author.dev, header.first - 1, last),
+        "SELECT n, h, verdict, why FROM op_log WHERE dev = ? AND n BETWEEN ? AND ?", (author.dev, header.first - 1, last)
     )
     by_n = {row[0]: row for row in rows}
-    before = by_n.get(header.first - 1)
-    if (before is not None and before[1] != header.prev_h) or (header.first == 1 and header.prev_h != GENESIS):
-        return None
+    before = by_n[header.first - 1][1] if header.first > 1 else GENESIS
     answers: list[dict[str, Any]] = []
+    if before != header.prev_h:
+        return answers, None
     for line in repeated:
-        known = by_n.get(line.n)
-        if known is None or known[1] != line.h:
-            return None
-        answer = {"n": line.n, "v": "duplicate", "was": known[2]}
-        if known[3]:
-            answer["why"] = known[3]
-        answers.append(answer)
-    return answers
+        _, h, verdict, why = by_n[line.n]
+        if h != line.h:
+            break
+        answers.append({"n": line.n, "v": "duplicate", "was": verdict} | ({"why": why} if why else {}))
+    return answers, header.first - 1 + len(answers)
 
 
 def _keep_fork(bulk: Bulk, author: Author, lines: list[Line], rx_at: int) -> None:

@@ -19,7 +19,7 @@ from server.ledger.bulk import Bulk
 from server.ledger.clock import BadCursor, ensure_clock, now_ms, read_clock
 from server.ledger.intake import BadBatch, Batch, Header, read_batch
 from server.ledger.pull import Page, pull, remember_scopes, scopes_known
-from server.ledger.push import Pushed, peek_author, push
+from server.ledger.push import Pushed, hash_at, peek_author, push
 from sync.judge import Rights
 
 
@@ -55,7 +55,7 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes
         "verdicts": pushed.verdicts,
     }  # fmt: skip
     if pushed.fork or pushed.resend_from is not None:
-        head |= {"fork": True} if pushed.fork else {"resend_from": pushed.resend_from}
+        head |= {"fork": True, "same_to": pushed.same_to} if pushed.fork else {"resend_from": pushed.resend_from}
         head |= {"records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
         return orjson.dumps(head | {"cursor": header.cursor, "more": True})
     try:
@@ -73,12 +73,13 @@ def narrowed(scopes: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[s
 def standing(session: Session, header: Header) -> Pushed:
     """Where the author stands when a request brings no ops: no write, no lock."""
     with reading(session) as reader:
-        author = peek_author(Bulk(reader), header.dev)
-    pushed = Pushed(author.acked, author.acked_h, author.durable)
-    if header.first > author.acked + 1:
-        pushed.resend_from = author.acked + 1
-    elif header.first == author.acked + 1 and header.prev_h != author.acked_h:
-        pushed.fork = True
+        bulk = Bulk(reader)
+        author = peek_author(bulk, header.dev)
+        pushed = Pushed(author.acked, author.acked_h, author.durable)
+        if header.first > author.acked + 1:
+            pushed.resend_from = author.acked + 1
+        elif hash_at(bulk, header.dev, header.first - 1) != header.prev_h:
+            pushed.fork = True
     return pushed
 
 

@@ -14,7 +14,7 @@ from sync.fold import dump, fold_op, load, new_record
 from sync.judge import corrected_time
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import parse_op
-from sync.stamp import GENESIS, chain, conflict_id, digest64
+from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 FILES = sorted(path for path in FOLDER.glob("*.json") if path.name != "schema.json")
@@ -75,6 +75,10 @@ def run_digest(vector: dict[str, Any]) -> None:
     assert f"{digest64(vector['rec'], vector['seq']):016x}" == vector["digest"]
 
 
+def run_forked_dev(vector: dict[str, Any]) -> None:
+    assert forked_dev(vector["stamp"]) == vector["dev"]
+
+
 def run_conflict_id(vector: dict[str, Any]) -> None:
     assert conflict_id(vector["rec"], vector["field"]) == vector["id"]
 
@@ -84,6 +88,6 @@ def run_corrected_time(vector: dict[str, Any]) -> None:
 
 
 RUN = {
-    "chain": run_chain, "parse": run_parse, "fold": run_fold, "digest": run_digest, "conflict_id": run_conflict_id,
+    "chain": run_chain, "parse": run_parse, "fold": run_fold, "digest": run_digest, "conflict_id": run_conflict_id, "forked_dev": run_forked_dev,
     "corrected_time": run_corrected_time,
 }  # fmt: skip

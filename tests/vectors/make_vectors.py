@@ -14,7 +14,7 @@ from sync.fold import dump, fold_op, new_record
 from sync.judge import corrected_time
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import Op, encode_op, parse_op
-from sync.stamp import GENESIS, chain, conflict_id, digest64
+from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
 from tests.sync.script import DEVS, REC, Script, add, count, inc, life, log, reg, rem, retract
 
 FOLDER = Path(__file__).parent
@@ -233,6 +233,8 @@ def chains() -> Iterator[dict[str, Any]]:
     yield {"name": "three lines chain over their bytes", "kind": "chain", "rule": "P-03", "lines_hex": [line.hex() for line in lines], "h": hashes}
     for rec, seq in ((REC, 1), (REC, 2**40)):
         yield {"name": f"digest of a record at {seq}", "kind": "digest", "rule": "P-28", "rec": rec, "seq": seq, "digest": f"{digest64(rec, seq):016x}"}
+    stamp = "aeaqcaibaeaqcaib:7:0f9d4062"
+    yield {"name": "copies of one disk go on as one", "kind": "forked_dev", "rule": "P-24", "stamp": stamp, "dev": forked_dev(stamp)}
     yield {"name": "one id per record and field", "kind": "conflict_id", "rec": REC, "field": "severity", "id": conflict_id(REC, "severity")}
     for name, numbers in (
         ("skew is taken off", (T0, 60, 0, T0 + 9)),

@@ -188,9 +188,12 @@ export function from_wire(wire: WireState): FoldRecord {
   return record;
 }
 
-/** Note that a quarantined op exists (P-20): its children stay readable, its values are not folded. */
+/** Note that a quarantined op exists (P-20): its values are not folded, its waiting children are. */
 export function absorb(record: FoldRecord, op: Op): void {
   note(record, op);
+  if (record.wait.length === 0) return;
+  retry(record);
+  settle_scope(record);
 }
 
 /** Fold one op; at_c is its corrected time in ms. Mutates the record. */
@@ -234,8 +237,9 @@ export function release_parked(record: FoldRecord, stamp: string): string[] {
   for (const entry of record.wait.filter((one) => one[0] === stamp)) {
     record.wait = record.wait.filter((one) => one !== entry);
     const [, user, at_c, name, fop] = entry;
+    // A parent that waits itself is missing too: when it is let go in its turn it must not become a head beside its child.
     const waiting = new Set(record.wait.filter((other) => other[3] === name).map((other) => other[0]));
-    const missing = (fop.b ?? []).filter((parent) => !is_stamp_known(record, parent) && !waiting.has(parent));
+    const missing = (fop.b ?? []).filter((parent) => !is_stamp_known(record, parent) || waiting.has(parent));
     if (missing.length > 0) {
       const held = record.void.get(name) ?? [];
       record.void.set(name, [...held, ...missing.filter((parent) => !held.includes(parent))]);

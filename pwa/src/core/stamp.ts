@@ -72,6 +72,14 @@ export function new_dev(random: Uint8Array): string {
   return text;
 }
 
+/**
+ * The incarnation under which a fork goes on, from the stamp of its first op that goes along (P-24): copies of one disk
+ * that hold the same unsent ops thereby renumber them to the same stamps, and no fact is stored twice.
+ */
+export function forked_dev(stamp: string): string {
+  return new_dev(sha256(utf8(`fork|${stamp}`)).subarray(0, 10));
+}
+
 /** UUIDv7 text from a wall clock and ten random bytes. */
 export function new_record_id(now_ms: number, random: Uint8Array): string {
   const bytes = new Uint8Array(16);

@@ -15,13 +15,15 @@ import type { Transport } from "./transport";
 import { HttpError, type SyncAnswer } from "./wire";
 
 export interface Outbox {
-  self(): Incarnation | null;
+  /** Every incarnation this device answers for, the present one last; empty before loading. */
+  chains(): readonly Incarnation[];
   /** Lines from n on, stopping before the first that cannot be read (sealed while locked). */
-  lines(from: number, limit: number): Promise<OutLine[]>;
+  lines(dev: string, from: number, limit: number): Promise<OutLine[]>;
   settle(dev: string, answer: Settlement): Promise<void>;
   /** The server is behind: ops from n on count as unsent again. */
-  rewind(from: number): Promise<void>;
-  fork(): Promise<void>;
+  rewind(dev: string, from: number): Promise<void>;
+  /** Ops after `same_to` go on under a new incarnation; null: find out first where the chains part (P-24). */
+  fork(dev: string, same_to: number | null): Promise<void>;
   flying(range: readonly [from: number, to: number] | null): void;
 }
 
@@ -139,10 +141,16 @@ export class Courier {
 
   /** Until nothing is left to send and nothing to fetch. */
   async #round(): Promise<void> {
+    // A server that came back from a backup may have lost what an earlier incarnation of this device had delivered.
+    for (const { dev } of this.#deps.outbox.chains().slice(0, -1)) {
+      while (!this.#closed && (await this.#exchange(dev, true, true)));
+    }
     for (;;) {
       if (this.#closed) return;
       const pushing_first = this.#deps.view.cursor() === null && !this.#without_snapshots;
-      const more = await this.#exchange(pushing_first);
+      const dev = this.#deps.outbox.chains().at(-1)?.dev;
+      if (dev === undefined) return;
+      const more = await this.#exchange(dev, pushing_first, false);
       if (more) continue;
       if (pushing_first) {
         await this.#first_load();
@@ -150,21 +158,25 @@ export class Courier {
       }
       break;
     }
-    const self = this.#deps.outbox.self();
     const scopes = this.#deps.view.revoked_scopes();
-    if (scopes.length > 0 && self !== null && self.n === self.acked) {
+    if (scopes.length > 0 && this.#pending() === 0) {
       const removed = await this.#deps.view.purge(scopes);
       if (removed > 0) this.#deps.incident("scope_purged", { scopes, removed });
     }
   }
 
-  /** One request. Gives true when another should follow at once. */
-  async #exchange(push_only: boolean): Promise<boolean> {
+  #pending(): number {
+    return this.#deps.outbox.chains().reduce((sum, one) => sum + one.n - one.acked, 0);
+  }
+
+  /** One request for one incarnation; a former one is only asked about. Gives true when another should follow at once. */
+  async #exchange(dev: string, push_only: boolean, former: boolean): Promise<boolean> {
     const { outbox, view } = this.#deps;
-    const self = outbox.self();
-    if (self === null) return false;
-    const lines = await outbox.lines(self.acked + 1, this.#ops_max);
-    if (push_only && lines.length === 0) return false;
+    const chain = () => outbox.chains().find((one) => one.dev === dev);
+    const self = chain();
+    if (self === undefined) return false;
+    const lines = await outbox.lines(dev, self.acked + 1, this.#ops_max);
+    if (push_only && !former && lines.length === 0) return false;
     const batch = lines.slice(0, plan_batch(lines, this.#ops_max));
     const header = {
       protocol: 1,
@@ -190,21 +202,25 @@ export class Courier {
       throw error;
     }
     this.#contact(asked_ms, answer.now_ms);
-    // The server knows more ops of this incarnation than we do: this database came back from a backup.
-    if (answer.fork === true || answer.acked > Math.max(outbox.self()?.n ?? 0, last)) {
-      this.#deps.incident("fork", { dev: self.dev });
-      await outbox.fork();
+    // All of ours is compared and the server has more under our name: this database is a copy, or came back from one.
+    const outrun = !former && answer.acked > last && last === chain()?.n;
+    if (answer.fork === true || outrun) {
+      this.#deps.incident("fork", { dev });
+      await outbox.fork(dev, answer.fork === true ? (answer.same_to ?? null) : last);
       return true;
     }
     if (answer.resend_from !== undefined) {
       this.#deps.incident("resend", { from: answer.resend_from });
-      await outbox.rewind(answer.resend_from);
+      await outbox.rewind(dev, answer.resend_from);
       return true;
     }
-    await outbox.settle(self.dev, answer);
-    if (answer.acked > self.acked) this.#progress_ms = this.#deps.now();
+    // Beyond what this batch compared, the server may hold ops of a copy of this device.
+    const acked = Math.min(answer.acked, last);
+    const acked_h = acked === answer.acked ? answer.acked_h : (batch.at(-1)?.h ?? self.acked_h);
+    await outbox.settle(dev, { ...answer, acked, acked_h });
+    if (acked > self.acked) this.#progress_ms = this.#deps.now();
     if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
-    const left = (outbox.self()?.n ?? 0) > answer.acked && batch.length < lines.length;
+    const left = (chain()?.n ?? 0) > acked && batch.length < lines.length;
     if (push_only) return left || batch.length > 0;
     await view.apply_page(answer, this.#deps.now());
     if (!answer.more && answer.digest !== undefined) await this.#compare(answer.digest);
@@ -294,8 +310,7 @@ export class Courier {
 
   /** Property 19: pending, online, no progress for ten minutes → break off, start again, and say so. */
   #watch(): void {
-    const self = this.#deps.outbox.self();
-    const pending = self === null ? 0 : self.n - self.acked;
+    const pending = this.#pending();
     const now = this.#deps.now();
     if (pending === 0) {
       this.#progress_ms = now;

@@ -7,6 +7,7 @@ import { BATCH_BYTES_MAX, OPS_PER_BATCH_MAX } from "../core/limits";
 
 export interface OutLine {
   n: number;
+  h: string;
   line: Uint8Array;
   group: [string, number, number] | null;
 }

@@ -18,6 +18,8 @@ export interface SyncAnswer {
   more: boolean;
   resend_from?: number;
   fork?: boolean;
+  /** With `fork`: the last n at which both chains are the same; null when they part before this batch (P-24). */
+  same_to?: number | null;
 }
 
 export interface SnapshotItem {

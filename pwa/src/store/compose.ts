@@ -92,9 +92,9 @@ function compose_one(
   const fields: Record<string, Fop> = {};
   if (is_new) fields.scope = { k: "reg", v: scope, b: [] };
   else if (!elsewhere && draft.scope !== undefined && draft.scope !== record.scope)
-    fields.scope = register(record, "scope", draft.scope);
+    fields.scope = register(record, "scope", draft.scope, context.tail.dev);
   for (const [name, input] of Object.entries(draft.f)) {
-    const fop = to_fop(record, name, input, field_of(kind, name));
+    const fop = to_fop(record, name, input, context.tail.dev, field_of(kind, name));
     if (fop !== null) fields[name] = fop;
   }
   if (Object.keys(fields).length === 0) throw new DraftError("empty");
@@ -123,7 +123,7 @@ function names_parents(input: unknown): boolean {
 }
 
 /** null: nothing to write (an edit to the value already shown, undisputed). */
-function to_fop(record: FoldRecord, name: string, input: unknown, field: Field | undefined): Fop | null {
+function to_fop(record: FoldRecord, name: string, input: unknown, dev: string, field: Field | undefined): Fop | null {
   if (input === undefined) return null;
   if (names_parents(input)) return clean(input) as Fop;
   const verb = is_verb(input) ? input : plain_verb(input, name, field);
@@ -134,7 +134,7 @@ function to_fop(record: FoldRecord, name: string, input: unknown, field: Field |
       const value = clean(verb.v);
       const settled = shown !== undefined && live.every((head) => same_value(head.value, value));
       if (settled && live.length === 1 && verb.all_heads !== true) return null;
-      return register(record, name, value, field, verb.all_heads === true);
+      return register(record, name, value, dev, field, verb.all_heads === true);
     }
     case "inc":
       return { k: "inc", v: verb.v, b: (record.ctr.get(name)?.counts ?? []).map(([stamp]) => stamp) };
@@ -163,14 +163,30 @@ function to_fop(record: FoldRecord, name: string, input: unknown, field: Field |
   }
 }
 
-function register(record: FoldRecord, name: string, value: unknown, field?: Field, all_heads = false): Fop {
+function register(
+  record: FoldRecord,
+  name: string,
+  value: unknown,
+  dev: string,
+  field?: Field,
+  all_heads = false,
+): Fop {
   const live = heads(record, name);
   const shown = shown_head(record, name, field);
+  const is_own = (stamp: string) => stamp.startsWith(`${dev}:`);
   const parents =
     all_heads || shown === undefined
       ? live
-      : live.filter((head) => same_value(head.value, shown.value) && is_one_value(live, head, shown));
-  const fop: Fop = { k: "reg", v: value, b: parents.map((head) => head.stamp) };
+      : live.filter(
+          (head) => is_own(head.stamp) || (same_value(head.value, shown.value) && is_one_value(live, head, shown)),
+        );
+  // What this device wrote and what still waits for a parent must not come back beside its newer edit (property 6).
+  const waiting = record.wait.filter(([stamp, , , field_name]) => field_name === name && is_own(stamp));
+  const fop: Fop = {
+    k: "reg",
+    v: value,
+    b: [...parents.map((head) => head.stamp), ...waiting.map(([stamp]) => stamp)],
+  };
   if (shown !== undefined && JSON.stringify(shown.value).length <= PREVIOUS_BYTES_MAX) fop.p = shown.value;
   return fop;
 }

@@ -43,6 +43,8 @@ export class Drawer {
   readonly own = new OwnOps();
   readonly uploads = new Map<string, UploadRow>();
   self: Incarnation | null = null;
+  /** Earlier incarnations whose ops no backup holds yet (P-24). */
+  former: Incarnation[] = [];
   meta: ViewMeta = EMPTY_META;
   lost = 0;
   flying: readonly [number, number] | null = null;
@@ -71,7 +73,12 @@ export class Drawer {
   is_personal = (kind: string): boolean => this.ports.kinds[kind]?.personal === true;
 
   pending(): number {
-    return this.self === null ? 0 : this.self.n - this.self.acked;
+    return this.chains().reduce((sum, one) => sum + one.n - one.acked, 0);
+  }
+
+  /** Former incarnations first: what they hold is older. */
+  chains(): Incarnation[] {
+    return this.self === null ? [] : [...this.former, this.self];
   }
 
   get #sentinel_key(): string {
@@ -84,6 +91,7 @@ export class Drawer {
       const start = plan_start(read_sentinel(this.ports.local, this.#sentinel_key), found);
       this.lost += start.lost;
       this.self = start.renew ? await this.ops.start_incarnation(new_dev(this.ports.random(10))) : found;
+      this.former = await this.ops.former();
       await this.#load_own();
       await this.#load_view();
       this.uploads.clear();
@@ -96,6 +104,7 @@ export class Drawer {
   async reload(): Promise<void> {
     await this.serial(async () => {
       this.self = await this.ops.incarnation();
+      this.former = await this.ops.former();
       await this.#load_own();
       await this.#load_view();
     });
@@ -159,7 +168,8 @@ export class Drawer {
   }
 
   is_pending(one: Own): boolean {
-    return this.self !== null && one.row.dev === this.self.dev && one.row.n > this.self.acked;
+    const chain = this.chains().find((each) => each.dev === one.row.dev);
+    return chain !== undefined && one.row.n > chain.acked;
   }
 
   /** Own ops that may colour the view: not those of scopes we no longer hold, once the server has them. */
@@ -236,6 +246,7 @@ export class Drawer {
     const self = await this.ops.incarnation();
     if (self === null || self.dev !== this.self?.dev) {
       this.self = self;
+      this.former = await this.ops.former();
       await this.#load_own();
       this.refresh_overlay();
       this.events.records([]);

@@ -11,6 +11,8 @@ import type { Databases, Incarnation, OpRow } from "./open";
 
 const DAY_MS = 86_400_000;
 const SELF = "incarnation";
+/** Earlier incarnations: delivered, and asked about, until a backup holds all of their ops (P-24). */
+const FORMER = "former";
 /** Old ops removed per answer at most: pruning never delays a settlement. */
 const PRUNE_MAX = 50;
 
@@ -34,6 +36,12 @@ export interface Settlement {
   verdicts: readonly Verdict[];
 }
 
+/** All incarnations this device answers for. */
+export interface Chains {
+  self: Incarnation;
+  former: Incarnation[];
+}
+
 export class OpsStore {
   #dbs: Databases;
 
@@ -43,6 +51,10 @@ export class OpsStore {
 
   async incarnation(): Promise<Incarnation | null> {
     return (await this.#dbs.ops.use((db) => db.get("meta", SELF))) ?? null;
+  }
+
+  async former(): Promise<Incarnation[]> {
+    return (await this.#dbs.ops.use((db) => db.get("meta", FORMER))) ?? [];
   }
 
   async start_incarnation(dev: string): Promise<Incarnation> {
@@ -89,13 +101,16 @@ export class OpsStore {
   }
 
   /** Take over what the server said. `acked` may go down (P-23): then those ops simply count as unsent again. */
-  async settle(dev: string, answer: Settlement, now_ms: number): Promise<Incarnation | null> {
+  async settle(dev: string, answer: Settlement, now_ms: number): Promise<Chains | null> {
     return this.#dbs.ops.use(async (db) => {
       const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
-      const self: Incarnation | undefined = await tx.objectStore("meta").get(SELF);
-      if (self === undefined || self.dev !== dev) {
+      const meta = tx.objectStore("meta");
+      const self: Incarnation | undefined = await meta.get(SELF);
+      const former: Incarnation[] = (await meta.get(FORMER)) ?? [];
+      const held = self?.dev === dev ? self : former.find((one) => one.dev === dev);
+      if (self === undefined || held === undefined) {
         await tx.done;
-        return null; // the answer belongs to a former life of this device
+        return null; // the answer belongs to a life of this device that is over
       }
       const ops = tx.objectStore("ops");
       for (const verdict of answer.verdicts) {
@@ -110,14 +125,19 @@ export class OpsStore {
         await ops.delete([dev, row.n]);
       }
       const next: Incarnation = {
-        ...self,
-        acked: Math.min(answer.acked, self.n),
+        ...held,
+        acked: Math.min(answer.acked, held.n),
         acked_h: answer.acked_h,
         durable: answer.durable,
       };
-      await tx.objectStore("meta").put(next, SELF);
+      const chains: Chains = {
+        self: self.dev === dev ? next : self,
+        former: former.map((one) => (one.dev === dev ? next : one)).filter(is_needed),
+      };
+      await meta.put(chains.self, SELF);
+      await meta.put(chains.former, FORMER);
       await tx.done;
-      return next;
+      return chains;
     });
   }
 
@@ -131,28 +151,40 @@ export class OpsStore {
     });
   }
 
-  /** Replace unsent ops by their renumbered copies under a new incarnation, all or nothing. */
+  /** Replace the ops after `parted.acked` by their renumbered copies under a new incarnation, all or nothing. */
   async renumber(
-    tail: Incarnation,
+    parted: Incarnation,
     old_keys: readonly number[],
     rows: readonly OpRow[],
     fresh: Incarnation,
   ): Promise<void> {
     await this.#dbs.ops.use(async (db) => {
       const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
-      const now: Incarnation | undefined = await tx.objectStore("meta").get(SELF);
-      if (now === undefined || now.dev !== tail.dev || now.n !== tail.n) {
+      const meta = tx.objectStore("meta");
+      const self: Incarnation | undefined = await meta.get(SELF);
+      const former: Incarnation[] = (await meta.get(FORMER)) ?? [];
+      const now = self?.dev === parted.dev ? self : former.find((one) => one.dev === parted.dev);
+      if (self === undefined || now === undefined || now.n !== parted.n) {
         tx.abort();
         await tx.done.catch(() => undefined);
         throw new StaleTail();
       }
+      const kept = Math.max(now.acked, now.exported);
+      const rest = former.filter((one) => one.dev !== parted.dev);
+      rest.push({ ...now, n: kept, h: kept === now.acked ? now.acked_h : now.h });
+      const is_self = self.dev === parted.dev;
+      if (!is_self && rows.length > 0) rest.push(fresh);
       const ops = tx.objectStore("ops");
       await Promise.all([
-        ...old_keys.map((n) => ops.delete([tail.dev, n])),
+        ...old_keys.map((n) => ops.delete([parted.dev, n])),
         ...rows.map((row) => ops.add(row)),
-        tx.objectStore("meta").put(fresh, SELF),
+        ...(is_self ? [meta.put(fresh, SELF)] : []),
+        meta.put(rest.filter(is_needed), FORMER),
         tx.done,
       ]);
     });
   }
 }
+
+/** Whether a former incarnation still has to be asked about: no backup holds all of it yet. */
+const is_needed = (one: Incarnation): boolean => one.durable < one.n;

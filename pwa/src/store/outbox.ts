@@ -5,7 +5,7 @@
  * keeps its identity; nothing here drops an op.
  */
 
-import { GENESIS, new_dev } from "../core/stamp";
+import { forked_dev, GENESIS, make_stamp, new_dev } from "../core/stamp";
 import type { Outbox } from "../courier/courier";
 import type { OutLine } from "../courier/plan";
 import type { Drawer } from "./drawer";
@@ -16,20 +16,23 @@ import { renumber } from "./renumber";
 export function make_outbox(drawer: Drawer): Outbox {
   const { ops, ports } = drawer;
 
+  const chain_of = (dev: string): Incarnation | undefined => drawer.chains().find((one) => one.dev === dev);
+
   async function settle(dev: string, answer: Settlement): Promise<void> {
     await drawer.serial(async () => {
-      const before = drawer.self;
-      const next = await ops.settle(dev, answer, ports.now());
-      if (next === null) return;
-      drawer.self = next;
-      if (next.n > drawer.own.last_n(dev)) await drawer.take_over();
+      const before = chain_of(dev)?.acked ?? 0;
+      const chains = await ops.settle(dev, answer, ports.now());
+      if (chains === null) return;
+      drawer.self = chains.self;
+      drawer.former = chains.former;
+      const after = chain_of(dev)?.acked ?? answer.acked;
+      if (chains.self.n > drawer.own.last_n(chains.self.dev)) await drawer.take_over();
       const verdicts = new Map(answer.verdicts.map((one) => [one.n, one]));
       const touched = new Set<string>();
       for (const one of drawer.own.all()) {
         if (one.row.dev !== dev) continue;
         const verdict = verdicts.get(one.row.n);
-        const moved =
-          one.row.n > Math.min(before?.acked ?? 0, next.acked) && one.row.n <= Math.max(before?.acked ?? 0, next.acked);
+        const moved = one.row.n > Math.min(before, after) && one.row.n <= Math.max(before, after);
         if (verdict === undefined && !moved) continue;
         if (verdict !== undefined) {
           const v = verdict.v === "duplicate" ? (verdict.was ?? one.row.verdict ?? "applied") : verdict.v;
@@ -44,10 +47,22 @@ export function make_outbox(drawer: Drawer): Outbox {
     drawer.events.queue();
   }
 
-  async function fork(): Promise<void> {
+  /** Count ops up to n as stored, whatever was believed before. */
+  async function settle_at(chain: Incarnation, n: number): Promise<void> {
+    const last = n > 0 ? await ops.one(chain.dev, n) : undefined;
+    const acked = last === undefined ? 0 : n;
+    const durable = Math.min(chain.durable, acked);
+    await settle(chain.dev, { acked, acked_h: last?.h ?? GENESIS, durable, verdicts: [] });
+  }
+
+  async function fork(dev_before: string, same_to: number | null): Promise<void> {
+    const parted = chain_of(dev_before);
+    if (parted === undefined) return;
+    if (same_to === null && parted.acked > parted.durable) return settle_at(parted, parted.durable);
+    if (same_to !== null && same_to > parted.acked) await settle_at(parted, same_to);
     await drawer.serial(async () => {
-      const tail = await ops.incarnation();
-      if (tail === null) return;
+      const tail = chain_of(dev_before);
+      if (tail === undefined) return;
       const first = Math.max(tail.acked, tail.exported) + 1;
       const rows = await ops.range(tail.dev, first, Number.MAX_SAFE_INTEGER >>> 0);
       const lines = [];
@@ -58,7 +73,8 @@ export function make_outbox(drawer: Drawer): Outbox {
         if (line === null) throw new SealedWork();
         lines.push({ dev: row.dev, n: row.n, h: row.h, line });
       }
-      const dev = new_dev(ports.random(10));
+      const head = lines[0];
+      const dev = head === undefined ? new_dev(ports.random(10)) : forked_dev(make_stamp(head.dev, head.n, head.h));
       const renumbered = renumber(lines, dev);
       const fresh_rows: OpRow[] = await Promise.all(
         renumbered.map(async (one, i) => {
@@ -93,39 +109,28 @@ export function make_outbox(drawer: Drawer): Outbox {
         fresh_rows,
         fresh,
       );
-      drawer.self = fresh;
-      drawer.remember();
     });
     await drawer.reload();
+    drawer.remember();
   }
 
   return {
-    self: () => drawer.self,
-    lines: async (from, limit) => {
-      const self = drawer.self;
-      if (self === null) return [];
+    chains: () => drawer.chains(),
+    lines: async (dev, from, limit) => {
       const out: OutLine[] = [];
-      for (const row of await ops.range(self.dev, from, limit)) {
+      for (const row of await ops.range(dev, from, limit)) {
         if (row.n !== from + out.length) break;
         const held = drawer.own.of(row.rec).find((one) => one.row.dev === row.dev && one.row.n === row.n);
         const line = row.line ?? held?.line ?? (row.sealed === null ? null : await drawer.keys.unseal(row.sealed));
         if (line === null) break; // sealed while nobody is unlocked: it and what follows wait
-        out.push({ n: row.n, line, group: row.group });
+        out.push({ n: row.n, h: row.h, line, group: row.group });
       }
       return out;
     },
     settle,
-    rewind: async (from) => {
-      const self = drawer.self;
-      if (self === null) return;
-      const before = from > 1 ? await ops.one(self.dev, from - 1) : undefined;
-      const acked = before === undefined ? 0 : from - 1;
-      await settle(self.dev, {
-        acked,
-        acked_h: before?.h ?? GENESIS,
-        durable: Math.min(self.durable, acked),
-        verdicts: [],
-      });
+    rewind: async (dev, from) => {
+      const chain = chain_of(dev);
+      if (chain !== undefined) await settle_at(chain, from - 1);
     },
     fork,
     flying: (range) => {

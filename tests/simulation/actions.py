@@ -1,0 +1,381 @@
+"""What may happen in a history. Each action draws from its own random numbers, so that leaving one out does not change the rest.
+
+Owns the list of actions and their weights; each takes the town and its Random. Holds no assertion.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from server.db import db
+from server.ledger import quarantine
+from server.ledger.state import load
+from sync.fold import Record
+from sync.merge_kinds import shown_value
+from tests.server.ledger.world import OTHER, STATION
+from tests.simulation.handheld import Gone, Handheld, Killed
+from tests.simulation.town import POISON_SCHEMA, Fault, Town
+
+WORDS = ("楼道堆物", "外墙脱落", "积水", "飞线充电", "广告牌松动")
+STATUSES = ("found", "verified", "rectifying", "closed")
+YEAR_MS = 365 * 86_400_000
+DAY_MS = 86_400_000
+Do = Callable[[Town, Random], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One step of a history: a name of ACTIONS and the seed of its own random numbers."""
+
+    name: str
+    seed: int
+
+    def run(self, town: Town) -> None:
+        """Let it happen; a second passes."""
+        town.now_ms += 1000
+        ACTIONS[self.name][1](town, Random(self.seed))
+
+
+def plan(random: Random, length: int) -> list[Action]:
+    """A history drawn by weight."""
+    names = list(ACTIONS)
+    weights = [ACTIONS[name][0] for name in names]
+    return [Action(name, random.getrandbits(48)) for name in random.choices(names, weights, k=length)]
+
+
+# ------------------------------------------------------------------------------------------------------------- writing
+
+
+def _device(town: Town, random: Random) -> Handheld:
+    """A device whose user sees what it holds; one that lost its view first has to load it again."""
+    able = [device for device in town.devices if device.name not in town.blind]
+    return random.choice(able or town.devices)
+
+
+def _write(town: Town, device: Handheld, rec: str, kind: str, fields: dict[str, Any], **more: Any) -> None:
+    record = device.view(rec, kind)
+    scope = record.scope or str(fields.get("scope", {}).get("v", STATION))
+    device.save(town.now_ms, [{"rec": rec, "kind": kind, "scope": scope, "f": fields, "schema": 1, "app": town.fact(device.name), **more}])
+
+
+def _reg(record: Record, name: str, value: Any, dev: str = "") -> dict[str, Any]:
+    """A register write on device `dev` by someone who saw the shown value and what he wrote himself; no `dev`: who decides between all."""
+    live = record.reg.get(name, [])
+    shown = shown_value(record, name)
+    seen = [stamp for stamp, held in live if not dev or held == shown or stamp.startswith(dev)]
+    # Also what of his own still waits for a parent: it must not come back beside his newer edit.
+    seen += [entry[0] for entry in record.wait if entry[3] == name and dev and entry[0].startswith(dev)]
+    return {"k": "reg", "v": value, "b": sorted(seen)}
+
+
+def _station(device: Handheld) -> str:
+    return next((scope for scope in device.scopes if scope.startswith("station:")), STATION)
+
+
+def _new_id(random: Random) -> str:
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+def create(town: Town, random: Random) -> None:
+    """A new hazard or stock lot."""
+    device = _device(town, random)
+    kind = random.choice(("hazard", "stock_lot", "patrol"))
+    fields: dict[str, Any] = {"scope": {"k": "reg", "v": _station(device), "b": []}}
+    if kind == "hazard":
+        fields |= {"title": {"k": "reg", "v": random.choice(WORDS), "b": []}, "status": {"k": "reg", "v": "found", "b": []}}
+    elif kind == "stock_lot":
+        fields |= {"on_hand": {"k": "inc", "v": random.randint(1, 90), "b": []}}
+    _write(town, device, _new_id(random), kind, fields)
+
+
+def _pick(town: Town, random: Random, kind: str) -> tuple[Handheld, str] | None:
+    device = _device(town, random)
+    known = device.known(kind)
+    # Mostly the same few records, so that edits meet.
+    return (device, random.choice(known[:4])) if known else None
+
+
+def edit(town: Town, random: Random) -> None:
+    """One or two fields of a hazard."""
+    if found := _pick(town, random, "hazard"):
+        device, rec = found
+        record = device.view(rec)
+        names = random.sample(("title", "status", "note", "place"), random.choice((1, 1, 2)))
+        fields = {name: _reg(record, name, random.choice(STATUSES if name == "status" else WORDS), device.disk.own.dev) for name in names}
+        _write(town, device, rec, "hazard", fields)
+
+
+def decide(town: Town, random: Random) -> None:
+    """Somebody decides a conflict: one value in place of all heads."""
+    device = _device(town, random)
+    for rec in device.known("hazard"):
+        record = device.view(rec)
+        split = sorted(name for name, live in record.reg.items() if len(live) > 1)
+        if split:
+            name = random.choice(split)
+            value = random.choice(record.reg[name])[1]
+            _write(town, device, rec, "hazard", {name: _reg(record, name, value)})
+            town.happened["decided"] += 1
+            return
+
+
+def move_stock(town: Town, random: Random) -> None:
+    """A movement, or a stocktake of what its author sees."""
+    if found := _pick(town, random, "stock_lot"):
+        device, rec = found
+        record = device.view(rec)
+        counter = record.ctr.get("on_hand")
+        live = sorted(stamp for stamp, _ in counter.counts) if counter else []
+        if random.random() < 0.65:
+            fop: dict[str, Any] = {"k": "inc", "v": random.randint(-9, 9), "b": live}
+        else:
+            fop = {"k": "count", "v": random.randint(0, 60), "b": live, "seen": dict(sorted(record.vv.items()))}
+        _write(town, device, rec, "stock_lot", {"on_hand": fop})
+
+
+def transfer(town: Town, random: Random) -> None:
+    """Two movements that belong together."""
+    device = _device(town, random)
+    lots = device.known("stock_lot")
+    if len(lots) < 2:
+        return
+    pair = random.sample(lots[:6], 2)
+    amount = random.randint(1, 9)
+    group = f"g{random.getrandbits(40):x}"
+    device.save(
+        town.now_ms,
+        [
+            {
+                "rec": rec, "kind": "stock_lot", "scope": device.view(rec).scope, "schema": 1, "app": town.fact(device.name),
+                "f": {"on_hand": {"k": "inc", "v": sign * amount, "b": []}}, "group": [group, index, 2],
+            }
+            for index, (rec, sign) in enumerate(zip(pair, (-1, 1), strict=True))
+        ],
+    )  # fmt: skip
+
+
+def entries(town: Town, random: Random) -> None:
+    """Check-ins and retractions of a patrol, members of a set of a kind nobody knows yet."""
+    if found := _pick(town, random, "patrol"):
+        device, rec = found
+        record = device.view(rec)
+        written = [stamp for stamp, _, gone in record.log.get("checkins", []) if not gone]
+        if written and random.random() < 0.25:
+            _write(town, device, rec, "patrol", {"checkins": {"k": "retract", "b": [random.choice(written)]}})
+        else:
+            _write(town, device, rec, "patrol", {"checkins": {"k": "log", "v": {"point_id": f"p{random.randint(1, 6)}"}}})
+
+
+def from_the_future(town: Town, random: Random) -> None:
+    """A newer version: a kind and a field this server has never heard of."""
+    device = _device(town, random)
+    known = device.known("drone_flight")
+    if known and random.random() < 0.7:
+        rec = random.choice(known[:3])
+        record = device.view(rec)
+        members = [stamp for stamp, _ in record.sets.get("team", [])]
+        fields: dict[str, Any] = {
+            "height": _reg(record, "height", random.randint(10, 120), device.disk.own.dev),
+            "team": {"k": "rem", "b": [random.choice(members)]} if members and random.random() < 0.3 else {"k": "add", "v": random.choice(WORDS)},
+        }
+        _write(town, device, rec, "drone_flight", fields)
+    else:
+        scope = {"k": "reg", "v": _station(device), "b": []}
+        _write(town, device, _new_id(random), "drone_flight", {"scope": scope, "height": {"k": "reg", "v": 1, "b": []}})
+    if found := _pick(town, random, "hazard"):
+        device, rec = found
+        _write(town, device, rec, "hazard", {"smell_level": _reg(device.view(rec), "smell_level", random.randint(1, 5), device.disk.own.dev)})
+
+
+def delete(town: Town, random: Random) -> None:
+    """Delete what was seen, or bring it back."""
+    if found := _pick(town, random, "hazard"):
+        device, rec = found
+        record = device.view(rec)
+        value = "alive" if record.life and random.random() < 0.5 else "deleted"
+        fop = {"k": "life", "v": value, "b": sorted(stamp for stamp, _, _ in record.life), "seen": dict(sorted(record.vv.items()))}
+        _write(town, device, rec, "hazard", {"life": fop})
+
+
+def poison(town: Town, random: Random) -> None:
+    """An op no server can fold: unreadable, of the wrong type, or one that makes the fold fail."""
+    device = _device(town, random)
+    how = random.choice(("unreadable", "wrong type", "defect"))
+    if how == "unreadable":
+        device.save_raw(f'{{"n":{device.disk.own.n + 1},"app":"{town.fact(device.name)}",'.encode())
+    elif how == "wrong type":
+        if found := _pick(town, random, "hazard"):
+            device, rec = found
+            _write(town, device, rec, "hazard", {"title": _reg(device.view(rec), "title", 7, device.disk.own.dev)})
+    elif found := _pick(town, random, "hazard"):
+        device, rec = found
+        _write(town, device, rec, "hazard", {"note": _reg(device.view(rec), "note", "坏", device.disk.own.dev)}, schema=POISON_SCHEMA)
+
+
+# ------------------------------------------------------------------------------------------------------------- syncing
+
+
+def sync(town: Town, random: Random) -> None:
+    """One device finds a link, good or bad."""
+    device = random.choice(town.devices)
+    kind = random.choice(("", "", "drop", "cut_answer", "duplicate", "late_copy", "power_cut", "disk_full", "too_large", "kill"))
+    if kind == "kill":
+        device.kill_at = random.choice(("send", "settle", "page"))
+    else:
+        town.fault = Fault(kind, random.randint(1, 5) if kind == "too_large" else random.randint(1, 45))
+    attempt(town, device, rounds=random.randint(1, 6))
+    town.fault = Fault()
+    device.kill_at = ""
+
+
+def attempt(town: Town, device: Handheld, rounds: int = 40) -> bool:
+    """Sync until done, cut off or dead; True when everything went both ways."""
+    try:
+        done = device.sync(town.send, rounds)
+    except Gone:
+        return False
+    except Killed:
+        town.happened["device killed"] += 1
+        return False
+    if done:
+        town.blind.discard(device.name)
+    return done
+
+
+def busy_sync(town: Town, random: Random) -> None:
+    """The user goes on writing while a request is in flight."""
+    device = random.choice(town.devices)
+    if device.name in town.blind:
+        return
+
+    def send(sender: Handheld, body: bytes) -> bytes:
+        answer = town.send(sender, body)
+        for name in ("edit", "move_stock"):
+            here = random.getrandbits(48)
+            others, town.devices = town.devices, [sender]
+            try:
+                ACTIONS[name][1](town, Random(here))
+            finally:
+                town.devices = others
+        return answer
+
+    device.sync(send, rounds=1)
+    town.happened["edited in flight"] += 1
+
+
+# -------------------------------------------------------------------------------------------------------- bad days
+
+
+def wait(town: Town, random: Random) -> None:
+    """Hours or days pass."""
+    town.now_ms += random.choice((3_600_000, 6 * 3_600_000, DAY_MS, 8 * DAY_MS))
+
+
+def set_clock(town: Town, random: Random) -> None:
+    """Somebody's clock is wrong by up to ten years."""
+    random.choice(town.devices).clock_ms = random.choice((0, -10 * YEAR_MS, 10 * YEAR_MS, random.randint(-DAY_MS, DAY_MS)))
+
+
+def take_image(town: Town, random: Random) -> None:
+    """An image of a device's disk is made."""
+    device = random.choice(town.devices)
+    town.images[device.name] = copy.deepcopy(device.disk)
+
+
+def set_back(town: Town, random: Random) -> None:
+    """A device comes back from its image."""
+    able = [device for device in town.devices if device.name in town.images]
+    if able:
+        device = random.choice(able)
+        town.set_back(device, town.images[device.name])
+
+
+def clone(town: Town, random: Random) -> None:
+    """A disk is copied to a second device: two with one identity."""
+    if len(town.devices) >= 7:
+        return
+    first = random.choice(town.devices)
+    twin = Handheld(f"{first.name}'", first.user, first.scopes, Random(random.getrandbits(64)), copy.deepcopy(first.disk))
+    if any(device.name == twin.name for device in town.devices):
+        return
+    town.devices.append(twin)
+    town.cloned |= {first.name, twin.name}
+    if first.name in town.blind:
+        town.blind.add(twin.name)
+    town.happened["cloned"] += 1
+
+
+def evict(town: Town, random: Random) -> None:
+    """The browser throws the view away; own ops are in another database."""
+    device = random.choice(town.devices)
+    device.disk.states, device.disk.cursor, device.disk.revoked, device.disk.reloaded = {}, None, set(), None
+    town.blind.add(device.name)
+    town.happened["view evicted"] += 1
+
+
+def back_up(town: Town, random: Random) -> None:
+    """A backup of the running server."""
+    del random
+    town.back_up()
+
+
+def roll_back(town: Town, random: Random) -> None:
+    """The server comes back from its newest backup."""
+    del random
+    town.roll_back()
+
+
+def reassign(town: Town, random: Random) -> None:
+    """Somebody is moved to another station, or back, perhaps with unsent work."""
+    device = random.choice(town.devices)
+    own = next(scope for scope in device.scopes if scope.startswith("station:"))
+    device.scopes = ("town", OTHER if own == STATION else STATION) if len(device.scopes) == 2 else device.scopes
+    town.happened["reassigned"] += 1
+
+
+def centre_edit(town: Town, random: Random) -> None:
+    """The centre edits a record, or moves it to another station."""
+    rows = db.session.execute(text("SELECT id, state FROM record WHERE kind = 'hazard' AND seq > 0 ORDER BY id")).all()
+    db.session.rollback()
+    if not rows:
+        return
+    rec, state = random.choice(rows[:6])
+    record = load(bytes(state))
+    if random.random() < 0.3:
+        fields = {"scope": _reg(record, "scope", OTHER if record.scope == STATION else STATION)}
+        town.happened["record moved"] += 1
+    else:
+        fields = {"note": _reg(record, "note", random.choice(WORDS))}
+    town.append([{"rec": rec, "kind": "hazard", "scope": record.scope, "f": fields, "app": town.fact("centre")}])
+
+
+def release(town: Town, random: Random) -> None:
+    """A person lets a quarantined op through."""
+    held = [entry for entry in quarantine.listed(db.session()) if entry.rec and entry.why not in ("fork", "fold_error")]
+    if held:
+        quarantine.release(db.session(), random.choice(held).id, town.now_ms)
+        town.happened["released"] += 1
+
+
+def house_keeping(town: Town, random: Random) -> None:
+    """What waited too long for a parent is let go."""
+    del random
+    released = quarantine.release_overdue(db.session(), town.now_ms)
+    town.happened["parked let go"] += len(released)
+
+
+ACTIONS: dict[str, tuple[int, Do]] = {
+    "create": (8, create), "edit": (22, edit), "decide": (4, decide), "move_stock": (14, move_stock), "transfer": (3, transfer),
+    "entries": (5, entries), "from_the_future": (4, from_the_future), "delete": (3, delete), "poison": (2, poison),
+    "sync": (34, sync), "busy_sync": (4, busy_sync), "wait": (3, wait), "set_clock": (3, set_clock),
+    "take_image": (2, take_image), "set_back": (1, set_back), "clone": (1, clone), "evict": (1, evict),
+    "back_up": (1, back_up), "roll_back": (1, roll_back), "reassign": (1, reassign), "centre_edit": (5, centre_edit),
+    "release": (1, release), "house_keeping": (1, house_keeping),
+}  # fmt: skip

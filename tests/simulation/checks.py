@@ -1,0 +1,187 @@
+"""The properties of protocol section 9 that a finished history must show. Each finding names the property it breaks.
+
+Owns the end of a history (everything heals, everybody syncs) and what must then be true. Changes nothing but that.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import orjson
+from sqlalchemy import text
+
+from server.db import db
+from server.ledger import quarantine
+from server.ledger.state import load
+from server.ledger.verify import fold_anew
+from sync.fold import Record
+from sync.stamp import GENESIS
+from tests.simulation.actions import DAY_MS, attempt
+from tests.simulation.handheld import Handheld
+from tests.simulation.oracle import Logged, Meaning, meaning_of, shown_by
+from tests.simulation.town import FACT, Fault, Town
+
+ROUNDS_MAX = 8
+
+
+def heal(town: Town) -> None:
+    """Good links for everybody until nothing moves; what waits for a lost parent is let go after its time."""
+    town.fault = Fault()
+    for device in town.devices:
+        device.kill_at = ""
+    _settle(town)
+    town.now_ms += 8 * DAY_MS
+    if released := quarantine.release_overdue(db.session(), town.now_ms):
+        town.happened["parked let go"] += len(released)
+        _settle(town)
+
+
+def _settle(town: Town) -> None:
+    for _ in range(ROUNDS_MAX):
+        before = _head()
+        done = [attempt(town, device, 400) for device in town.devices]
+        if all(done) and _head() == before:
+            return
+    stuck = [device.name for device in town.devices if device.pending]
+    town.findings.append(f"19 progress: {stuck or 'everybody'} never comes to rest")
+
+
+def _head() -> int:
+    seq = int(db.session.execute(text("SELECT COALESCE(MAX(seq), 0) FROM sync_clock")).scalar_one())
+    db.session.rollback()
+    return seq
+
+
+def check(town: Town) -> list[str]:
+    """Everything that is wrong."""
+    log = town.log()
+    by_rec: dict[str, list[Logged]] = {}
+    for row in log:
+        if row.verdict != "quarantined" or _readable(row.line):
+            by_rec.setdefault(_rec(row.line), []).append(row)
+    states = {rec: (scope, seq, load(state)) for rec, (scope, seq, state) in town.states().items()}
+    found = [
+        *town.findings, *_facts(town), *_chains(log), *_quarantine(log), *_meaning(town, by_rec, states),
+        *_conflicts(states), *_replicas(town, states),
+    ]  # fmt: skip
+    if not fold_anew(db.session()).ok:
+        found.append("21 incremental state = fold of all ops: verify finds a difference")
+    return found
+
+
+def _readable(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _rec(line: bytes) -> str:
+    return str(orjson.loads(line)["rec"])
+
+
+def _facts(town: Town) -> list[str]:
+    """22, 13, 14: what was recorded is in the log, once."""
+    times = town.in_log()
+    lost = sorted(set(town.facts) - set(times) - town.forgiven)
+    twice = sorted(fact for fact, count in times.items() if count > 1)
+    return [*(f"22 nothing lost: {fact} of {town.facts[fact]} is in no log" for fact in lost), *(f"2 nothing twice: {fact}" for fact in twice)]
+
+
+def _chains(log: list[Logged]) -> list[str]:
+    """2: every author's log is gapless and its hashes are those of the bytes."""
+    by_dev: dict[str, dict[int, Logged]] = {}
+    found = []
+    for row in log:
+        if row.n in by_dev.setdefault(row.dev, {}):
+            found.append(f"2 nothing twice: {row.dev}:{row.n}")
+        by_dev[row.dev][row.n] = row
+    for dev, rows in by_dev.items():
+        h = GENESIS
+        for n in range(1, len(rows) + 1):
+            if n not in rows:
+                found.append(f"22 no gap: {dev}:{n} is missing")
+                break
+            h = sha256(h.encode() + rows[n].line).hexdigest()[:8]
+            if rows[n].h != h:
+                found.append(f"22 bytes as sent: {dev}:{n}")
+                break
+    return found
+
+
+def _quarantine(log: list[Logged]) -> list[str]:
+    """3: whatever was not applied is in front of a person."""
+    shown = {(dev, n) for dev, n in db.session.execute(text("SELECT dev, n FROM quarantine"))}
+    db.session.rollback()
+    return [f"3 reaches a person: {row.dev}:{row.n}" for row in log if row.verdict == "quarantined" and (row.dev, row.n) not in shown]
+
+
+def _meaning(town: Town, by_rec: dict[str, list[Logged]], states: dict[str, tuple[str, int, Record]]) -> list[str]:
+    """7 to 11 and 15: heads, sums, members and entries are those of the specification."""
+    found = []
+    for rec, rows in by_rec.items():
+        if all(row.verdict == "quarantined" for row in rows):
+            continue
+        if rec not in states:
+            found.append(f"21 {rec} has ops and no state")
+            continue
+        record = states[rec][2]
+        wanted, shown = meaning_of(rows), shown_by(record)
+        if record.wait:
+            found.append(f"7 arrival order: {rec} still waits for {record.wait[0][4]}")
+            continue
+        for part in ("registers", "counters", "sets", "logs", "deleted", "disputed"):
+            left, right = getattr(wanted, part), getattr(shown, part)
+            if isinstance(left, dict):
+                left, right = ({name: value for name, value in each.items() if value or part == "counters"} for each in (left, right))
+            if left != right:
+                found.append(f"{_NUMBER[part]} {part} of {record.kind} {rec}: {right} instead of {left}")
+        found += _own_conflicts(town, rows, wanted)
+    return found
+
+
+_NUMBER = {"registers": 7, "counters": 9, "sets": 8, "logs": 8, "deleted": 10, "disputed": 11}
+
+
+def _own_conflicts(town: Town, rows: list[Logged], wanted: Meaning) -> list[str]:
+    """6: a device that is no copy never conflicts with itself. A quarantined link in its chain may split it."""
+    if any(row.verdict == "quarantined" for row in rows):
+        return []
+    by_stamp = {row.stamp: row for row in rows}
+    found = []
+    for name in wanted.disputed & set(wanted.registers):
+        authors = {town.facts.get(fact.decode(), "") for stamp in wanted.registers[name] for fact in FACT.findall(by_stamp[stamp].line)}
+        if len(authors) == 1 and not authors & (town.cloned | {"centre"}):
+            found.append(f"6 no conflict with itself: {authors} on {name}")
+    return found
+
+
+def _conflicts(states: dict[str, tuple[str, int, Record]]) -> list[str]:
+    """11: the open cases are exactly the disputed fields."""
+    rows = db.session.execute(text("SELECT rec, field FROM conflict WHERE closed_at IS NULL")).all()
+    db.session.rollback()
+    cases = {(rec, name) for rec, name in rows}
+    disputed = {(rec, name) for rec, (_, _, record) in states.items() for name in shown_by(record).disputed}
+    return [f"11 open cases: {case}" for case in sorted(cases ^ disputed)]
+
+
+def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[str]:
+    """1 and 5: every device holds what it is granted, no more and no less, and shows just that."""
+    found = []
+    for device in town.devices:
+        granted = {rec: record for rec, (scope, _, record) in states.items() if scope in device.scopes}
+        held = {rec: Record.from_wire(state) for rec, state in device.disk.states.items()}
+        for rec in sorted(granted.keys() ^ held.keys()):
+            found.append(f"1 cursor: {device.name} {'misses' if rec in granted else 'still holds'} {rec}")
+        for rec in granted.keys() & held.keys():
+            if granted[rec].to_wire() != held[rec].to_wire():
+                found.append(f"1 cursor: {device.name} has an old {rec}")
+            elif shown_by(device.view(rec)) != shown_by(held[rec]):
+                found.append(f"5 overlay: {device.name} shows {rec} otherwise than it holds it")
+        found += _unsent(device)
+    return found
+
+
+def _unsent(device: Handheld) -> list[str]:
+    return [f"19 progress: {device.name} keeps {device.pending} unsent"] if device.pending else []

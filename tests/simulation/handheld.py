@@ -1,0 +1,299 @@
+"""The device's half of the protocol, as `pwa/src/courier` and `pwa/src/store` do it, in Python.
+
+Owns a disk (what survives a kill) and the steps between which a kill may come: save, send, settle, take the page. Holds no
+assertion. Every method that changes the disk does it in one step, as one strict IndexedDB transaction would.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import orjson
+
+from sync.fold import Record, fold_op, new_record
+from sync.op import encode_op, parse_op
+from sync.stamp import DEV_BYTES, GENESIS, chain, forked_dev, make_stamp, new_dev
+
+OPS_MAX = 40
+Send = Callable[["Handheld", bytes], bytes]
+
+
+class Gone(Exception):
+    """No answer came: nothing is known about what the server did."""
+
+
+class TooLarge(Exception):
+    """413: the batch must be smaller."""
+
+
+class Rebase(Exception):
+    """410: the cursor cannot be continued."""
+
+
+class Killed(BaseException):
+    """The device lost power between two steps."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One own op as kept in the outbox."""
+
+    dev: str
+    n: int
+    h: str
+    line: bytes
+    rec: str
+    group: tuple[str, int, int] | None = None
+
+
+@dataclass(slots=True)
+class Chain:
+    """One incarnation and how far the server has it."""
+
+    dev: str
+    n: int = 0
+    h: str = GENESIS
+    acked: int = 0
+    acked_h: str = GENESIS
+    durable: int = 0
+
+
+@dataclass(slots=True)
+class Disk:
+    """What a device has after a power cut. `former` incarnations are delivered until a backup holds all of them."""
+
+    own: Chain
+    former: list[Chain] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cursor: str | None = None
+    revoked: set[str] = field(default_factory=set)
+    # Ids seen since a reload began; None when none is under way.
+    reloaded: set[str] | None = None
+
+
+@dataclass
+class Handheld:
+    """One device. `kill_at` names the step before which the next sync dies; `clock_ms` is what its wall clock is wrong by."""
+
+    name: str
+    user: str
+    scopes: tuple[str, ...]
+    random: Random
+    disk: Disk
+    clock_ms: int = 0
+    skew: int = 0
+    ops_max: int = OPS_MAX
+    kill_at: str = ""
+
+    @staticmethod
+    def fresh(name: str, user: str, scopes: tuple[str, ...], random: Random) -> Handheld:
+        """A new device with an incarnation drawn from its own random numbers."""
+        return Handheld(name, user, scopes, random, Disk(Chain(new_dev(random.randbytes(DEV_BYTES)))))
+
+    # ------------------------------------------------------------------------------------------------ what its user sees
+
+    def view(self, rec: str, kind: str = "") -> Record:
+        """The record as shown: the pulled state and own ops it does not hold yet."""
+        state = self.disk.states.get(rec)
+        own = [row for row in self.disk.rows if row.rec == rec]
+        record = Record.from_wire(copy.deepcopy(state)) if state else new_record(rec, kind)
+        for row in own:
+            if row.n > record.vv.get(row.dev, 0):
+                op = parse_op(orjson.loads(row.line), row.dev, row.n, row.h)
+                record.kind = record.kind or op.kind
+                fold_op(record, op, op.at_ms)
+        return record
+
+    def known(self, kind: str) -> list[str]:
+        """Ids of the records of a kind this device holds, its own unsent ones included."""
+        found = {rec for rec, state in self.disk.states.items() if state["kind"] == kind}
+        for row in self.disk.rows:
+            unsent = row.dev == self.disk.own.dev and row.n > self.disk.own.acked
+            if unsent and row.rec and row.rec not in self.disk.states and orjson.loads(row.line)["kind"] == kind:
+                found.add(row.rec)
+        return sorted(found)
+
+    # --------------------------------------------------------------------------------------------------------- writing
+
+    def save(self, now_ms: int, ops: list[Mapping[str, Any]]) -> None:
+        """Write ops in one transaction: they get their numbers and hashes here."""
+        own = self.disk.own
+        rows, n, h = [], own.n, own.h
+        at = datetime.fromtimestamp((now_ms + self.clock_ms) / 1000, UTC).isoformat(timespec="milliseconds")
+        for op in ops:
+            n += 1
+            line = encode_op({"n": n, "at": at, "skew": self.skew, "user": self.user, **op})
+            h = chain(h, line)
+            rows.append(Row(own.dev, n, h, line, str(op["rec"]), op.get("group")))
+        self.disk.rows += rows
+        own.n, own.h = n, h
+
+    def save_raw(self, line: bytes) -> None:
+        """A line this version should never have written: it takes its place in the chain all the same."""
+        own = self.disk.own
+        own.n, own.h = own.n + 1, chain(own.h, line)
+        self.disk.rows.append(Row(own.dev, own.n, own.h, line, ""))
+
+    # --------------------------------------------------------------------------------------------------------- syncing
+
+    @property
+    def pending(self) -> int:
+        """How many own ops the server has not acknowledged."""
+        return sum(each.n - each.acked for each in (self.disk.own, *self.disk.former))
+
+    def sync(self, send: Send, rounds: int = 40) -> bool:
+        """Exchange until nothing is left either way; True when that was reached."""
+        asked: set[str] = set()
+        for _ in range(rounds):
+            old = next((each for each in self.disk.former if each.dev not in asked), None)
+            if old is not None:
+                if not self._exchange(send, old):
+                    asked.add(old.dev)
+            elif not self._exchange(send, self.disk.own) and len(asked) >= len(self.disk.former):
+                self._purge()
+                return True
+        return False
+
+    def _exchange(self, send: Send, one: Chain) -> bool:
+        """One request for one incarnation; only the present one also pulls. True when another should follow."""
+        disk = self.disk
+        mine = one is disk.own
+        lines = [row for row in disk.rows if row.dev == one.dev and row.n > one.acked]
+        batch = self._batch(lines)
+        header = {
+            "protocol": 1, "dev": one.dev, "from": one.acked + 1, "prev_h": one.acked_h, "cursor": disk.cursor if mine else None,
+            "limit": 30 if mine else 1, "schema": 1, "status": {"pending": len(lines)},
+        }  # fmt: skip
+        body = b"\n".join([orjson.dumps(header), *(row.line for row in batch)])
+        self._step("send")
+        try:
+            answer = orjson.loads(send(self, body))
+        except TooLarge:
+            self.ops_max = max(1, min(self.ops_max, len(batch)) // 2)
+            return True
+        except Rebase:
+            disk.cursor, disk.reloaded = None, set()
+            return True
+        self._step("settle")
+        last = batch[-1].n if batch else one.acked
+        if answer.get("fork") or (answer["acked"] > last == one.n and mine):
+            self._part(one, answer.get("same_to", last))
+            return True
+        if (first := answer.get("resend_from")) is not None:
+            self._settle(one, first - 1, one.durable)
+            return True
+        # Beyond what this batch compared, the server may hold ops of a copy of this device.
+        self._settle(one, min(answer["acked"], last), answer["durable"])
+        self.ops_max = min(OPS_MAX, self.ops_max * 2) if one.acked >= last else self.ops_max
+        if not mine:
+            return one.n > one.acked
+        self._step("page")
+        self._take(answer)
+        return bool(answer["more"] or one.n > one.acked or batch)
+
+    def _batch(self, lines: list[Row]) -> list[Row]:
+        batch: list[Row] = []
+        while len(batch) < len(lines):
+            first = lines[len(batch)]
+            size = first.group[2] - first.group[1] if first.group else 1
+            if batch and len(batch) + size > self.ops_max:
+                break
+            batch += lines[len(batch) : len(batch) + size]
+        return batch
+
+    def _step(self, name: str) -> None:
+        if self.kill_at == name:
+            self.kill_at = ""
+            raise Killed(name)
+
+    def _settle(self, one: Chain, acked: int, durable: int) -> None:
+        """Note how far the server has an incarnation, and forget what a proven backup holds."""
+        disk = self.disk
+        known = {row.n: row.h for row in disk.rows if row.dev == one.dev}
+        one.acked_h = GENESIS if acked == 0 else known.get(acked, one.acked_h)
+        one.acked, one.durable = acked, min(durable, acked)
+        # The last acknowledged op stays: its hash is needed.
+        disk.rows = [row for row in disk.rows if row.dev != one.dev or row.n >= min(self.forgettable(one), one.acked)]
+        disk.former = [each for each in disk.former if each.durable < each.n]
+
+    @staticmethod
+    def forgettable(one: Chain) -> int:
+        """Up to which op an incarnation may be forgotten."""
+        return one.durable
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        """A page: rows, departures and cursor together."""
+        disk = self.disk
+        for state in answer["records"]:
+            disk.states[state["id"]] = state
+        for rec in answer["gone"]:
+            disk.states.pop(rec, None)
+        if disk.reloaded is not None:
+            disk.reloaded |= {state["id"] for state in answer["records"]}
+            if not answer["more"]:
+                disk.states = {rec: state for rec, state in disk.states.items() if rec in disk.reloaded}
+                disk.reloaded = None
+        disk.cursor = answer["cursor"]
+        disk.revoked = (disk.revoked | set(answer["scopes"]["revoked"])) - set(answer["scopes"]["granted"])
+
+    def _purge(self) -> None:
+        """Unsent work leaves before rows do (P-40)."""
+        disk = self.disk
+        if disk.revoked and self.pending == 0:
+            disk.states = {rec: state for rec, state in disk.states.items() if state["scope"] not in disk.revoked}
+            disk.revoked = set()
+
+    # --------------------------------------------------------------------------------------------------------- forking
+
+    def _part(self, one: Chain, same_to: int | None) -> None:
+        """The server has another chain under this name: find where they part, then go on under a new one (P-24)."""
+        if same_to is None and one.acked > one.durable:
+            self._settle(one, one.durable, one.durable)
+            return
+        if same_to is not None and same_to > one.acked:
+            self._settle(one, same_to, one.durable)
+        disk = copy.deepcopy(self.disk)
+        parted = next(each for each in (disk.own, *disk.former) if each.dev == one.dev)
+        unsent = [row for row in disk.rows if row.dev == parted.dev and row.n > parted.acked]
+        disk.rows = [row for row in disk.rows if row not in unsent]
+        fresh = Chain(forked_dev(make_stamp(unsent[0].dev, unsent[0].n, unsent[0].h)) if unsent else new_dev(self.random.randbytes(DEV_BYTES)))
+        moved: dict[str, str] = {}
+        for row in unsent:
+            line = _renumbered(row, fresh, unsent[0].n, moved)
+            fresh.n, fresh.h = fresh.n + 1, chain(fresh.h, line)
+            moved[make_stamp(row.dev, row.n, row.h)] = make_stamp(fresh.dev, fresh.n, fresh.h)
+            disk.rows.append(Row(fresh.dev, fresh.n, fresh.h, line, row.rec, row.group))
+        parted.n, parted.h = parted.acked, parted.acked_h
+        if parted is disk.own:
+            disk.own = fresh
+            disk.former.append(parted)
+        elif unsent:
+            disk.former.append(fresh)
+        disk.former = [each for each in disk.former if each.durable < each.n]
+        self.disk = disk
+
+
+def _renumbered(row: Row, fresh: Chain, first: int, moved: dict[str, str]) -> bytes:
+    """The line under its new number, with parents and coverage that name the renumbered ops."""
+    try:
+        op = orjson.loads(row.line)
+    except orjson.JSONDecodeError:
+        return row.line
+    op["n"] = fresh.n + 1
+    for fop in op["f"].values():
+        if "b" in fop:
+            fop["b"] = [moved.get(parent, parent) for parent in fop["b"]]
+        seen = fop.get("seen")
+        if seen is not None and seen.get(row.dev, 0) >= first:
+            covered = min(seen.pop(row.dev) - first + 1, fresh.n)
+            if first > 1:
+                seen[row.dev] = first - 1
+            if covered > 0:
+                seen[fresh.dev] = covered
+    return encode_op(op)

@@ -1,0 +1,105 @@
+"""Running, repeating and shrinking histories. Owns the temporary databases; decides nothing about the protocol."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from server.db import db, migrate
+from server.ledger.state import load
+from sync.fold import Record
+from tests.simulation.actions import Action, plan
+from tests.simulation.checks import check, heal
+from tests.simulation.town import FACT, Town
+
+
+@dataclass
+class Result:
+    """How a history ended. `shape` is the final state without times and identities."""
+
+    seed: int
+    actions: Sequence[Action]
+    found: list[str]
+    happened: Counter[str] = field(default_factory=Counter)
+    shape: dict[str, object] = field(default_factory=dict)
+    ops: int = 0
+
+
+class Ground:
+    """Where histories run: a migrated empty SQLite file that each copies, or a PostgreSQL template."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is this run's own."""
+        self.folder = folder
+        self.template = folder / "empty.db"
+        migrate(db.init(f"sqlite:///{self.template}"))
+        db.close()
+
+    @contextmanager
+    def database(self) -> Iterator[tuple[str, Path]]:
+        """An empty database and a folder beside it."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            folder = Path(name)
+            shutil.copy(self.template, folder / "town.db")
+            yield f"sqlite:///{folder}/town.db", folder
+
+
+def draw(seed: int, length: int) -> tuple[int, list[Action]]:
+    """How many devices, and what happens to them."""
+    random = Random(seed)
+    return random.randint(2, 5), plan(random, length)
+
+
+def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action] | None = None) -> Result:
+    """One history from its seed; `actions` replaces the drawn ones (shrinking, replaying)."""
+    size, drawn = draw(seed, length)
+    chosen = drawn if actions is None else list(actions)
+    with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size) as town:
+        for action in chosen:
+            action.run(town)
+        heal(town)
+        return Result(seed, chosen, check(town), town.happened, _shape(town), sum(town.in_log().values()))
+
+
+def shrink(ground: Ground, result: Result, tries_max: int = 400) -> Result:
+    """A shorter history that breaks the same property, by leaving out ever smaller pieces."""
+    wanted = {line.split(" ", 1)[0] for line in result.found}
+    best, piece, tries = result, max(1, len(result.actions) // 2), 0
+    while piece >= 1 and tries < tries_max:
+        start, shorter = 0, False
+        while start < len(best.actions) and tries < tries_max:
+            tries += 1
+            fewer = [*best.actions[:start], *best.actions[start + piece :]]
+            again = play(ground, result.seed, actions=fewer)
+            if wanted & {line.split(" ", 1)[0] for line in again.found}:
+                best, shorter = again, True
+            else:
+                start += piece
+        piece = piece if shorter and piece > 1 else piece // 2
+    return best
+
+
+def _shape(town: Town) -> dict[str, object]:
+    """Final records with facts in place of stamps: what must not depend on any clock (property 12)."""
+    names = {row.stamp: (found[0].decode() if (found := FACT.findall(row.line)) else row.stamp) for row in town.log()}
+    return {rec: _plain(load(state), names) for rec, (_, _, state) in town.states().items()}
+
+
+def _plain(record: Record, names: dict[str, str]) -> object:
+    return {
+        "reg": {name: sorted((names[stamp], str(value)) for stamp, value in live) for name, live in record.reg.items() if live},
+        "ctr": {
+            name: (sorted((names[stamp], value) for stamp, value in counter.counts), sorted((names[stamp], value) for stamp, value, _ in counter.deltas))
+            for name, counter in record.ctr.items()
+        },
+        "set": {name: sorted((names[stamp], str(value)) for stamp, value in members) for name, members in record.sets.items() if members},
+        "log": {name: sorted((names[stamp], str(value), gone) for stamp, value, gone in entries) for name, entries in record.log.items()},
+        "life": sorted((names[stamp], value) for stamp, value, _ in record.life),
+        "scope": record.scope if len(record.reg.get("scope", ())) < 2 else "",
+    }  # fmt: skip
