@@ -225,11 +225,11 @@ def poison(town: Town, random: Random) -> None:
 def sync(town: Town, random: Random) -> None:
     """One device finds a link, good or bad."""
     device = random.choice(town.devices)
-    kind = random.choice(("", "", "drop", "cut_answer", "duplicate", "late_copy", "power_cut", "disk_full", "too_large", "kill"))
+    kind = random.choice(("", "", "drop", "cut_answer", "duplicate", "late_copy", "power_cut", "disk_full", "kill"))
     if kind == "kill":
         device.kill_at = random.choice(("send", "settle", "page"))
     else:
-        town.fault = Fault(kind, random.randint(1, 5) if kind == "too_large" else random.randint(1, 45))
+        town.fault = Fault(kind, random.randint(1, 45))
     attempt(town, device, rounds=random.randint(1, 6))
     town.fault = Fault()
     device.kill_at = ""
@@ -278,9 +278,19 @@ def wait(town: Town, random: Random) -> None:
     town.now_ms += random.choice((3_600_000, 6 * 3_600_000, DAY_MS, 8 * DAY_MS))
 
 
+def narrow_link(town: Town, random: Random) -> None:
+    """Something on the way allows fewer lines than before, from now on; a group may need all of its two."""
+    town.lines_max = random.choice((2, 3, 5, 10_000))
+
+
 def set_clock(town: Town, random: Random) -> None:
     """Somebody's clock is wrong by up to ten years."""
     random.choice(town.devices).clock_ms = random.choice((0, -10 * YEAR_MS, 10 * YEAR_MS, random.randint(-DAY_MS, DAY_MS)))
+
+
+def wait_no_time(town: Town, random: Random) -> None:
+    """Nothing; takes the place of an action that is left out while the seconds go on."""
+    del town, random
 
 
 def take_image(town: Town, random: Random) -> None:
@@ -374,8 +384,8 @@ def house_keeping(town: Town, random: Random) -> None:
 ACTIONS: dict[str, tuple[int, Do]] = {
     "create": (8, create), "edit": (22, edit), "decide": (4, decide), "move_stock": (14, move_stock), "transfer": (3, transfer),
     "entries": (5, entries), "from_the_future": (4, from_the_future), "delete": (3, delete), "poison": (2, poison),
-    "sync": (34, sync), "busy_sync": (4, busy_sync), "wait": (3, wait), "set_clock": (3, set_clock),
+    "sync": (34, sync), "busy_sync": (4, busy_sync), "wait": (3, wait), "narrow_link": (1, narrow_link), "set_clock": (3, set_clock),
     "take_image": (2, take_image), "set_back": (1, set_back), "clone": (1, clone), "evict": (1, evict),
     "back_up": (1, back_up), "roll_back": (1, roll_back), "reassign": (1, reassign), "centre_edit": (5, centre_edit),
-    "release": (1, release), "house_keeping": (1, house_keeping),
+    "release": (1, release), "wait_no_time": (0, wait_no_time), "house_keeping": (1, house_keeping),
 }  # fmt: skip

@@ -175,7 +175,7 @@ class Handheld:
         try:
             answer = orjson.loads(send(self, body))
         except TooLarge:
-            self.ops_max = max(1, min(self.ops_max, len(batch)) // 2)
+            self._halve(len(batch))
             return True
         except Rebase:
             disk.cursor, disk.reloaded = None, set()
@@ -196,6 +196,10 @@ class Handheld:
         self._step("page")
         self._take(answer)
         return bool(answer["more"] or one.n > one.acked or batch)
+
+    def _halve(self, sent: int) -> None:
+        """A batch that was too large is cut down to one op if need be."""
+        self.ops_max = max(1, min(self.ops_max, sent) // 2)
 
     def _batch(self, lines: list[Row]) -> list[Row]:
         batch: list[Row] = []

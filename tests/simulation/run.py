@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 from collections import Counter
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+
+import psycopg
 
 from server.db import db, migrate
 from server.ledger.state import load
@@ -32,7 +35,7 @@ class Result:
 
 
 class Ground:
-    """Where histories run: a migrated empty SQLite file that each copies, or a PostgreSQL template."""
+    """Where histories run: each on its own copy of a migrated, empty SQLite file."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is this run's own."""
@@ -50,6 +53,24 @@ class Ground:
             yield f"sqlite:///{folder}/town.db", folder
 
 
+class PostgresGround(Ground):
+    """The same on PostgreSQL: copies of a migrated, empty template of a running cluster."""
+
+    def __init__(self, folder: Path, cluster_url: str, template: str) -> None:
+        """`cluster_url` is the address of any database of the cluster."""
+        self.folder, self.cluster_url, self.empty = folder, cluster_url, template
+        self.numbers = itertools.count(1)
+
+    @contextmanager
+    def database(self) -> Iterator[tuple[str, Path]]:
+        """An empty database and a folder."""
+        name = f"xunan_simulation_{next(self.numbers)}"
+        with psycopg.connect(self.cluster_url, autocommit=True) as connection, tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.empty}"')
+            yield f"{self.cluster_url.rsplit('/', 1)[0]}/{name}", Path(folder)
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 def draw(seed: int, length: int) -> tuple[int, list[Action]]:
     """How many devices, and what happens to them."""
     random = Random(seed)
@@ -61,10 +82,15 @@ def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action]
     size, drawn = draw(seed, length)
     chosen = drawn if actions is None else list(actions)
     with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size) as town:
-        for action in chosen:
-            action.run(town)
-        heal(town)
-        return Result(seed, chosen, check(town), town.happened, _shape(town), sum(town.in_log().values()))
+        try:
+            for action in chosen:
+                action.run(town)
+            heal(town)
+            found = check(town)
+        except Exception as error:
+            # Nothing in a history may make the product fail; what does is the finding.
+            return Result(seed, chosen, [*town.findings, f"0 no error: {type(error).__name__}: {error}"], town.happened)
+        return Result(seed, chosen, found, town.happened, _shape(town), sum(town.in_log().values()))
 
 
 def shrink(ground: Ground, result: Result, tries_max: int = 400) -> Result:

@@ -1,0 +1,109 @@
+"""The simulation in CI: fixed and fresh histories break no property; with any one defence off, the checks notice.
+
+`python -m tests.simulation` plays more of them and shrinks what fails.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from unittest.mock import patch
+
+import pytest
+
+from sync.fold import Record
+from tests.server.ledger.conftest import postgres_cluster, postgres_template  # noqa: F401 - fixtures
+from tests.simulation.actions import Action
+from tests.simulation.defences import DEFENCES, Defence
+from tests.simulation.run import Ground, PostgresGround, draw, play, shrink
+
+FIXED, FRESH, LENGTH = range(20), 12, 160
+# How many histories a switched-off defence may survive before the checks count as blind.
+TRIES_MAX = 60
+# Whatever a history may contain has to have happened in the fixed ones, or they prove less than they say.
+MUST_HAPPEN = {
+    "413", "answer cut", "backup", "cloned", "decided", "device killed", "device set back", "disk full", "dropped", "duplicated",
+    "edited in flight", "late copy", "parked let go", "reassigned", "rebase", "record moved", "released", "server killed",
+    "server rolled back", "view evicted",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    return Ground(tmp_path_factory.mktemp("simulation"))
+
+
+@pytest.fixture(scope="module")
+def postgres_ground(tmp_path_factory: pytest.TempPathFactory, postgres_cluster: str, postgres_template: str) -> PostgresGround:  # noqa: F811
+    return PostgresGround(tmp_path_factory.mktemp("simulation"), postgres_cluster, postgres_template)
+
+
+def numbers(found: list[str]) -> set[str]:
+    return {line.split(" ", 1)[0] for line in found}
+
+
+def test_fixed_histories_break_no_property(ground: Ground) -> None:
+    happened: Counter[str] = Counter()
+    for seed in FIXED:
+        result = play(ground, seed, LENGTH)
+        assert result.found == [], f"python -m tests.simulation --runs 1 --seed {seed} --length {LENGTH}"
+        happened.update(result.happened)
+    assert {name for name, times in happened.items() if times} >= MUST_HAPPEN
+
+
+def test_fresh_histories_break_no_property(ground: Ground) -> None:
+    first = secrets.randbelow(2**32)
+    print(f"first seed {first}")
+    for seed in range(first, first + FRESH):
+        result = play(ground, seed, LENGTH)
+        assert result.found == [], f"python -m tests.simulation --runs 1 --seed {seed} --length {LENGTH}"
+
+
+def test_histories_on_postgresql_break_no_property(postgres_ground: PostgresGround) -> None:
+    first = secrets.randbelow(2**32)
+    print(f"first seed {first}")
+    for seed in (*range(4), *range(first, first + 4)):
+        result = play(postgres_ground, seed, LENGTH)
+        assert result.found == [], f"seed {seed} on PostgreSQL"
+
+
+def test_clocks_ten_years_wrong_change_nothing_but_times(ground: Ground) -> None:
+    """Property 12: the same history with honest clocks ends in the same records."""
+    for seed in (3, 5, 8, 13):
+        actions = draw(seed, LENGTH)[1]
+        jumps = sum(action.name == "set_clock" for action in actions)
+        assert jumps > 0
+        honest = [Action("wait_no_time", action.seed) if action.name == "set_clock" else action for action in actions]
+        # Which head of a dispute is shown is the one thing a clock may change, and so what a person types next.
+        with patch("tests.simulation.actions.shown_value", _least_head):
+            assert play(ground, seed, actions=honest).shape == play(ground, seed, actions=actions).shape, f"seed {seed}"
+
+
+def _least_head(record: Record, name: str) -> object:
+    live = record.reg.get(name)
+    return min((str(value), value) for _, value in live)[1] if live else None
+
+
+def test_the_same_seed_plays_the_same_history(ground: Ground) -> None:
+    first, again = play(ground, 21, LENGTH), play(ground, 21, LENGTH)
+    assert first.shape == again.shape
+    assert first.happened == again.happened
+
+
+@pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
+def test_a_missing_defence_is_noticed(ground: Ground, defence: Defence) -> None:
+    for seed in range(TRIES_MAX):
+        with defence.off():
+            result = play(ground, seed, LENGTH)
+        if numbers(result.found) & defence.noticed_by:
+            return
+    pytest.fail(f"{TRIES_MAX} histories without this defence, and no check noticed")
+
+
+def test_a_failing_history_is_shrunk(ground: Ground) -> None:
+    defence = next(each for each in DEFENCES if each.name == "forks are noticed")
+    with defence.off():
+        failing = next(result for seed in range(TRIES_MAX) if (result := play(ground, seed, LENGTH)).found)
+        small = shrink(ground, failing)
+    assert len(small.actions) < len(failing.actions) / 2
+    assert numbers(small.found) & numbers(failing.found)
