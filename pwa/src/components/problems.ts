@@ -9,8 +9,12 @@ export function problem_words(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === "string") {
     const known = ERRORS[code];
-    if (known) return locale.value === "en" ? known.en : known.zh;
-    if (code === "wrong_pin") return t("error.wrong_pin");
+    if (known) {
+      const [what, more] = locale.value === "en" ? [`${known.en}.`, known.detail] : [`${known.zh}。`, known.detail_zh];
+      // A detail with places to fill belongs to the server's log, not to a person.
+      return more === "" || more.includes("{") ? what : `${what}${locale.value === "en" ? " " : ""}${more}`;
+    }
+    if (code === "pin_wrong") return t("error.pin_wrong");
     if (code === "offline" || code === "network") return t("error.offline");
   }
   if (error instanceof TypeError) return t("error.offline");

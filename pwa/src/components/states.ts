@@ -28,6 +28,9 @@ export type ShapeName =
   | "lock"
   | "person"
   | "eye"
+  | "today"
+  | "route"
+  | "box"
   | "phone";
 export type Tone = "ok" | "warn" | "danger" | "dispute" | "offline" | "info" | "plain";
 export interface Look {
