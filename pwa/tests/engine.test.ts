@@ -158,37 +158,6 @@ test("a restored server is refilled without anyone's help (P-23)", async () => {
   expect(world.incidents).toContain("resend");
 });
 
-test("a fork renumbers unsent ops and their parents, and nothing is lost or disputed (P-24)", async () => {
-  const world = make_world();
-  const engine = track(await ready(world));
-  const { recs } = await engine.write([hazard("一")]);
-  await engine.sync_now();
-  const dev = world.server.log[0]!.dev;
-  // A clone of this device wrote another op 2.
-  const author = world.server.authors.get(dev)!;
-  const clone = {
-    ...other("01980000-0000-7000-8000-000000000001", {
-      scope: { k: "reg", v: SCOPE, b: [] },
-      title: { k: "reg", v: "克隆", b: [] },
-    }),
-  };
-  author.acked_h = world.server.push_other(dev, 2, author.acked_h, clone);
-  author.acked = 2;
-  world.server.down = true;
-  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "二" } }]);
-  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "三" } }]);
-  world.server.down = false;
-  await engine.sync_now();
-  await engine.sync_now();
-  expect(world.incidents).toContain("fork");
-  const own = world.server.log.filter((op) => op.dev !== dev);
-  expect(own.map((op) => op.n)).toEqual([1, 2]);
-  expect(to_titles(world, recs[0]!)).toEqual(["三"]);
-  expect(engine.record(recs[0]!)?.v.title).toBe("三");
-  expect(engine.conflicts()).toEqual([]);
-  expect(engine.records("hazard")).toHaveLength(2);
-});
-
 test("a database that came back from a backup takes a new identity before it writes twice (P-01, property 13)", async () => {
   const world = make_world();
   const engine = track(await ready(world));
@@ -584,61 +553,4 @@ test("a write while locked is refused, and the station is the default scope", as
   expect(engine.record(recs[0]!)?.scope).toBe(`station:${STATION}`);
   engine.lock();
   await expect(engine.write([hazard("x")])).rejects.toThrow("locked");
-});
-
-test("copies of one disk that share unsent work store each op once (P-24, property 13)", async () => {
-  const world = make_world();
-  const engine = track(await ready(world));
-  const { recs } = await engine.write([hazard("一")]);
-  // The answer is lost: the server has op 1, the device does not know. Then a copy of the disk adds an op 2 of its own.
-  world.server.lose_answers = 1;
-  await engine.sync_now();
-  const dev = world.server.log[0]!.dev;
-  const author = world.server.authors.get(dev)!;
-  author.acked_h = world.server.push_other(
-    dev,
-    2,
-    author.acked_h,
-    other("01980000-0000-7000-8000-000000000002", {
-      scope: { k: "reg", v: SCOPE, b: [] },
-      title: { k: "reg", v: "副本", b: [] },
-    }),
-  );
-  author.acked = 2;
-  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "二" } }]);
-  await engine.sync_now();
-  await engine.sync_now();
-  expect(world.incidents).toContain("fork");
-  expect(world.server.log.filter((op) => op.dev === dev).map((op) => op.n)).toEqual([1, 2]);
-  expect(world.server.log.filter((op) => op.dev !== dev).map((op) => op.n)).toEqual([1]);
-  expect(to_titles(world, recs[0]!)).toEqual(["二"]);
-  expect(engine.status().pending_ops).toBe(0);
-});
-
-test("a server that comes back from a backup is given again what an earlier incarnation had delivered (P-23, P-24)", async () => {
-  const world = make_world();
-  const engine = track(await ready(world));
-  const { recs } = await engine.write([hazard("一")]);
-  await engine.sync_now();
-  const dev = world.server.log[0]!.dev;
-  const author = world.server.authors.get(dev)!;
-  const copied = other("01980000-0000-7000-8000-000000000003", {
-    scope: { k: "reg", v: SCOPE, b: [] },
-    title: { k: "reg", v: "副本", b: [] },
-  });
-  author.acked_h = world.server.push_other(dev, 2, author.acked_h, copied);
-  author.acked = 2;
-  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "二" } }]);
-  await engine.sync_now();
-  await engine.sync_now();
-  expect(world.incidents).toContain("fork");
-  // The whole log is gone; nothing of it was called durable.
-  world.server.log.length = 0;
-  world.server.authors.clear();
-  world.server.epoch += 1;
-  await engine.sync_now();
-  await engine.sync_now();
-  expect(world.server.log.filter((op) => op.dev === dev).map((op) => op.n)).toEqual([1]);
-  expect(to_titles(world, recs[0]!)).toEqual(["二"]);
-  expect(engine.status().pending_ops).toBe(0);
 });

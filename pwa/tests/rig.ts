@@ -234,8 +234,7 @@ export class FakeServer {
     const before = this.log.find((op) => op.dev === header.dev && op.n === header.from - 1)?.h ?? GENESIS;
     if (before !== header.prev_h) return json({ ...standing, fork: true, same_to: null });
     const verdicts: any[] = [];
-    let h = header.prev_h as string;
-    let n = header.from as number;
+    let [h, n] = [header.prev_h as string, header.from as number];
     const taken: { n: number; h: string; line: string }[] = [];
     for (const line of lines) {
       h = chain(h, new TextEncoder().encode(line));

@@ -121,9 +121,7 @@ export function to_wire(record: FoldRecord): WireState {
       if (counter.counts.length > 0) parts.c = pairs(counter.counts);
       if (counter.deltas.length > 0) {
         parts.d = [];
-        for (const [stamp, delta, base] of in_table(counter.deltas)) {
-          parts.d.push(index.get(stamp)!, delta, base);
-        }
+        for (const [stamp, delta, base] of in_table(counter.deltas)) parts.d.push(index.get(stamp)!, delta, base);
       }
       if (Object.keys(counter.seen).length > 0) parts.seen = sorted_seen(counter.seen);
       wire.ctr[name] = parts;
@@ -191,7 +189,6 @@ export function from_wire(wire: WireState): FoldRecord {
 /** Note that a quarantined op exists (P-20): its values are not folded, its waiting children are. */
 export function absorb(record: FoldRecord, op: Op): void {
   note(record, op);
-  if (record.wait.length === 0) return;
   retry(record);
   settle_scope(record);
 }
