@@ -7,26 +7,44 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from server.accounts import service
+from server.accounts import admin, service
 from server.accounts.models import Device, Post, User
 from server.accounts.rights import ROLES
+from server.accounts.tries import folded
 from server.db import db, migrate, reading, unit
+from server.errors import ProblemError
 from server.ledger.clock import now_ms
 from server.settings import Settings
 
 CLI = "cli"
-users = AppGroup("user", help="People who may sign in.")
-posts = AppGroup("post", help="Posts: who holds which role where.")
-devices = AppGroup("device", help="Handhelds: codes, list, revoke.")
+
+
+class Group(AppGroup):
+    """Commands whose refusals are plain words."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a refusal of a service is an error of the command."""
+        try:
+            return super().invoke(ctx)
+        except ProblemError as error:
+            said = error.problem.detail.format_map(defaultdict(lambda: "-", error.extra))
+            raise click.ClickException(f"{error.problem.title}: {said}") from error
+
+
+users = Group("user", help="People who may sign in.")
+posts = Group("post", help="Posts: who holds which role where.")
+devices = Group("device", help="Handhelds: codes, list, revoke.")
 
 
 def _settings() -> Settings:
@@ -45,7 +63,7 @@ def _ask_password() -> str:
 
 
 def _user(username: str) -> User:
-    user = db.session.scalar(select(User).where(User.username == username))
+    user = db.session.scalar(select(User).where(func.lower(User.username) == folded(username)))
     if user is None:
         raise click.ClickException(f"no user {username}")
     return user
@@ -72,19 +90,28 @@ def user_list() -> None:
 @users.command("password")
 @click.argument("username")
 def user_password(username: str) -> None:
-    """Set a password."""
+    """Set a password; every sign-in of the user ends."""
     password = _ask_password()
     with unit() as session:
-        service.set_password(session, now_ms(), CLI, _user(username), password)
+        admin.reset_password(session, now_ms(), CLI, _user(username).id, password)
     click.echo("done")
 
 
 @users.command("deactivate")
 @click.argument("username")
 def user_deactivate(username: str) -> None:
-    """Take every right from a user; what his devices still send is stored and set aside."""
-    with unit():
-        _user(username).active = False
+    """Take every right and sign-in from a user; what his devices still send is stored and set aside."""
+    with unit() as session:
+        admin.block_user(session, now_ms(), CLI, _user(username).id)
+    click.echo("done")
+
+
+@users.command("activate")
+@click.argument("username")
+def user_activate(username: str) -> None:
+    """Give a deactivated user his posts back; he signs in anew."""
+    with unit() as session:
+        admin.unblock_user(session, now_ms(), CLI, _user(username).id)
     click.echo("done")
 
 
@@ -113,7 +140,7 @@ def post_list(username: str) -> None:
 def post_end(post_id: int) -> None:
     """End a post now."""
     with unit() as session:
-        service.end_post(session, now_ms(), CLI, post_id)
+        admin.end_post(session, now_ms(), CLI, post_id)
     click.echo("done")
 
 

@@ -1,4 +1,4 @@
-"""HTTP of accounts: enrol, sign in and out, who am I, and the administrator's verbs. Thin: parse, call, answer."""
+"""HTTP of accounts: enrol, sign in and out, who am I; the administrator's endpoints are in admin_routes.py. Thin: parse, call, answer."""
 
 from __future__ import annotations
 
@@ -7,144 +7,20 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, request
-from marshmallow import Schema, fields, validate
+from flask import request
 
-from server.accounts import service, tries
+import server.accounts.admin_routes  # noqa: F401 - its endpoints belong to the same blueprint
+from server.accounts import bp, service, tries
 from server.accounts.calling import bearer_device, settings
 from server.accounts.models import Device, User
-from server.accounts.rights import ROLES, Caller, build_caller
+from server.accounts.rights import Caller, build_caller
+from server.accounts.schemas import DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
 from server.db import db, unit
 from server.errors import fail
 from server.ledger.clock import now_ms
 from server.web.endpoint import endpoint
 
-bp = Blueprint("accounts", __name__, url_prefix="/api/v1")
-
-
-class EnrolIn(Schema):
-    """One-time code and what the device says of itself."""
-
-    code = fields.String(required=True, validate=validate.Length(4, 40))
-    name = fields.String(load_default="", validate=validate.Length(max=60))
-    public_key = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=2000))
-    app = fields.String(load_default="", validate=validate.Length(max=40))
-
-
-class TownOut(Schema):
-    """The town this server serves."""
-
-    name = fields.String(required=True)
-
-
-class EnrolOut(Schema):
-    """The device's identity; `device_token` is shown this once."""
-
-    device_id = fields.String(required=True)
-    device_token = fields.String(required=True)
-    letter = fields.String(required=True)
-    name = fields.String(required=True)
-    town = fields.Nested(TownOut, required=True)
-    station_code = fields.String(allow_none=True)
-    server_time = fields.String(required=True)
-
-
-class LoginIn(Schema):
-    """User name and password; `desk` registers this browser as a desk device when it has no token."""
-
-    username = fields.String(required=True, validate=validate.Length(1, 60))
-    password = fields.String(required=True, validate=validate.Length(1, 200))
-    desk = fields.Boolean(load_default=False)
-
-
-class StationPostOut(Schema):
-    """A station and the role held there."""
-
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    role = fields.String(required=True)
-
-
-class UserOut(Schema):
-    """A user as screens show him."""
-
-    id = fields.String(required=True)
-    name = fields.String(required=True)
-    username = fields.String(required=True)
-    roles = fields.List(fields.String(), required=True)
-    stations = fields.List(fields.Nested(StationPostOut), required=True)
-
-
-class LoginOut(Schema):
-    """A grant; tokens are shown this once."""
-
-    grant_id = fields.String(required=True)
-    grant_token = fields.String(required=True)
-    expires_at = fields.Integer(required=True)
-    user = fields.Nested(UserOut, required=True)
-    scopes = fields.List(fields.String(), required=True)
-    device_id = fields.String(required=True)
-    device_token = fields.String(allow_none=True)
-    letter = fields.String(required=True)
-    town = fields.Nested(TownOut, required=True)
-    device_secret = fields.String(required=True)
-
-
-class MeOut(Schema):
-    """Who is signed in on which device."""
-
-    user = fields.Nested(UserOut, required=True)
-    device_id = fields.String(required=True)
-    scopes = fields.List(fields.String(), required=True)
-
-
-class DoneOut(Schema):
-    """Nothing to say but that it is done."""
-
-    done = fields.Boolean(required=True)
-
-
-class DeviceCodeIn(Schema):
-    """Whom the code is for."""
-
-    name = fields.String(required=True, validate=validate.Length(1, 60))
-    station_code = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=20))
-
-
-class DeviceCodeOut(Schema):
-    """The code, shown once; `qr` is the text of the QR."""
-
-    code = fields.String(required=True)
-    expires_at = fields.Integer(required=True)
-    qr = fields.String(required=True)
-
-
-class UserIn(Schema):
-    """A new user."""
-
-    username = fields.String(required=True, validate=validate.Regexp(r"^[A-Za-z0-9_.-]{3,40}$"))
-    name = fields.String(required=True, validate=validate.Length(1, 60))
-    password = fields.String(required=True, validate=validate.Length(1, 200))
-
-
-class UserIdOut(Schema):
-    """Id of the new user."""
-
-    id = fields.String(required=True)
-
-
-class PostIn(Schema):
-    """A post for a user; `end` ends the post of that id instead."""
-
-    user_id = fields.String(required=True, validate=validate.Length(1, 40))
-    role = fields.String(required=True, validate=validate.OneOf(ROLES))
-    station_code = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=20))
-
-
-class PostIdOut(Schema):
-    """Id of the new post."""
-
-    id = fields.Integer(required=True)
+__all__ = ["bp"]
 
 
 def _key_bytes(text: str | None) -> bytes | None:
@@ -249,53 +125,3 @@ def me(caller: Caller) -> dict[str, Any]:
     described = service.describe_user(session, user, now_ms())
     session.rollback()
     return {"user": described, "device_id": device.id, "scopes": caller.scopes}
-
-
-@endpoint(
-    bp, "POST", "/admin/device-codes", roles=("operator", "admin", "head"), body=DeviceCodeIn, returns=DeviceCodeOut,
-    status=201, summary="A one-time code to enrol a handheld",
-)  # fmt: skip
-def device_code(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """Make a code; a station head only for his own station."""
-    if not caller.all_town and body["station_code"] not in caller.stations:
-        raise fail("forbidden")
-    with unit() as session:
-        code, expires = service.make_code(
-            session, settings(), now_ms(), caller.user_id or "", body["name"], body["station_code"]
-        )
-    return {"code": code, "expires_at": expires, "qr": f'{{"u":"{settings().base_url}","c":"{code}"}}'}
-
-
-@endpoint(
-    bp, "POST", "/admin/users", roles=("admin",), body=UserIn, returns=UserIdOut, status=201,
-    errors=("already_used", "password_weak"), summary="A new user",
-)  # fmt: skip
-def new_user(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """Add a user."""
-    with unit() as session:
-        user = service.add_user(session, now_ms(), caller.user_id or "", body["username"], body["name"], body["password"])
-        return {"id": user.id}
-
-
-@endpoint(
-    bp, "POST", "/admin/posts", roles=("admin",), body=PostIn, returns=PostIdOut, status=201, summary="Give a user a post"
-)
-def new_post(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """Add a post."""
-    with unit() as session:
-        post = service.add_post(
-            session, now_ms(), caller.user_id or "", body["user_id"], body["role"], body["station_code"]
-        )
-        session.flush()
-        return {"id": post.id}
-
-
-@endpoint(
-    bp, "DELETE", "/admin/posts/<int:post_id>", roles=("admin",), returns=DoneOut, errors=("not_found",),
-    summary="End a post",
-)  # fmt: skip
-def close_post(caller: Caller, post_id: int) -> dict[str, bool]:
-    """End a post now."""
-    with unit() as session:
-        service.end_post(session, now_ms(), caller.user_id or "", post_id)
-    return {"done": True}

@@ -208,8 +208,10 @@ def add_post(session: Session, at: int, actor: str, user_id: str, role: str, sta
         raise fail("invalid", errors={"role": "unknown role or user"})
     if (role in ("patroller", "head")) != (station_code is not None):
         raise fail("invalid", errors={"station_code": "station posts need a station, town posts have none"})
-    if any((post.role, post.station_code) == (role, station_code) for post in held_posts(session, user_id, at)):
-        raise fail("already_used")
+    # Not only those that began before `at`: another administrator may have given it while we waited for the lock.
+    for held in session.scalars(select(Post).where(Post.user_id == user_id, Post.role == role)):
+        if held.station_code == station_code and (held.valid_to is None or held.valid_to > at):
+            raise fail("already_used")
     post = Post(user_id=user_id, role=role, station_code=station_code, valid_from=at)
     session.add(post)
     note(session, at, actor, "post_added", user_id, role=role, station=station_code)

@@ -19,6 +19,7 @@ from server.errors import CATALOGUE
 from server.kinds import KINDS
 from server.web.docs_page import render
 from server.web.endpoint import OPERATIONS, Operation, endpoint
+from server.web.problems import problem_body
 from sync.fields import Field, Kind
 
 bp = Blueprint("openapi", __name__, url_prefix="/api")
@@ -33,6 +34,16 @@ _JSON_TYPE: dict[str, Any] = {
     "choices": {"type": "array", "items": {"type": "string"}},
     "geometry": {"type": "object"}, "file": {"type": "object"}, "chunk": {"type": "object"}, "json": {},
 }  # fmt: skip
+
+
+# What a problem document says beside the catalogue, as an example.
+_EXTRA: dict[str, dict[str, Any]] = {
+    "invalid": {"errors": {"name": ["Length must be between 1 and 60."]}},
+    "too_many_tries": {"seconds": 300},
+    "conflict": {"reason": "the last administrator cannot be blocked"},
+    "unavailable": {"reason": "database"},
+    "bad_header": {"reason": "header dev"},
+}
 
 
 def _field_schema(field: Field) -> dict[str, Any]:
@@ -83,7 +94,12 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for status, named in sorted(by_status.items()):
         responses[str(status)] = {
             "description": "; ".join(f"{code}: {CATALOGUE[code].title_zh} / {CATALOGUE[code].title}" for code in named),
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in named},
+                }
+            },
         }
     return responses
 
@@ -121,6 +137,8 @@ def build_spec(prefixes: dict[str, str]) -> dict[str, Any]:
             },
         },
     )  # fmt: skip
+    for code, problem in CATALOGUE.items():
+        spec.components.example(code, {"value": problem_body(problem, _EXTRA.get(code, {}), "9f2c41d07ab35e18")})
     for kind in KINDS.values():
         spec.components.schema(f"kind.{kind.name}", _kind_schema(kind))
     with warnings.catch_warnings():

@@ -32,7 +32,7 @@ def _fill(template: str, extra: dict[str, Any]) -> str:
     return template.format_map(Blank(extra))
 
 
-def problem_body(problem: Problem, extra: dict[str, Any]) -> dict[str, Any]:
+def problem_body(problem: Problem, extra: dict[str, Any], request_id: str) -> dict[str, Any]:
     """The problem document of a catalogue entry."""
     return {
         "type": f"urn:xunan:problem:{problem.code}",
@@ -43,14 +43,14 @@ def problem_body(problem: Problem, extra: dict[str, Any]) -> dict[str, Any]:
         "detail": _fill(problem.detail, extra),
         "detail_zh": _fill(problem.detail_zh, extra),
         "retry": problem.retry,
-        "request_id": g.get("request_id", ""),
+        "request_id": request_id,
         **extra,
     }
 
 
 def problem_response(problem: Problem, extra: dict[str, Any], headers: dict[str, str]) -> Response:
     """The answer for a catalogue entry."""
-    body = orjson.dumps(problem_body(problem, extra), default=str)
+    body = orjson.dumps(problem_body(problem, extra, g.get("request_id", "")), default=str)
     response = Response(body, status=problem.status, content_type="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers)

@@ -1,0 +1,197 @@
+"""What the administrator's endpoints take and give (marshmallow). Times are UTC milliseconds."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from server.accounts.rights import ROLES
+
+PAGE_SIZE_MAX = 200
+PAGE_MAX = 100_000
+USERNAME = validate.Regexp(r"^[A-Za-z0-9_.-]{3,40}\Z")
+NAME = validate.And(validate.Length(1, 60), validate.Regexp(r"\S", error="Must not be blank."))
+STATION_CODE = validate.Regexp(r"^\d{12}\Z")
+_MOMENT = validate.Range(0, 2**53)
+
+
+class PageQuery(Schema):
+    """Which page of a list."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(1, PAGE_MAX))
+    size = fields.Integer(load_default=50, validate=validate.Range(1, PAGE_SIZE_MAX))
+
+
+class UsersQuery(PageQuery):
+    """`q` looks in user names and names."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=60))
+    state = fields.String(load_default="all", validate=validate.OneOf(("all", "active", "blocked")))
+
+
+class PostsQuery(PageQuery):
+    """Posts of one user, station or role; `current` leaves out ended ones."""
+
+    user_id = fields.String(load_default="", validate=validate.Length(max=40))
+    station_code = fields.String(load_default="", validate=validate.Length(max=20))
+    role = fields.String(load_default="", validate=validate.OneOf(("", *ROLES)))
+    current = fields.Boolean(load_default=True)
+
+
+class DevicesQuery(PageQuery):
+    """`q` looks in letters, names and ids."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=60))
+    state = fields.String(load_default="all", validate=validate.OneOf(("all", "active", "revoked")))
+    station_code = fields.String(load_default="", validate=validate.Length(max=20))
+
+
+class AuditQuery(PageQuery):
+    """Who (`actor`: user id, or `cli`), what (`action`, `target`, `device`), when (`since` ≤ at < `until`)."""
+
+    actor = fields.String(load_default="", validate=validate.Length(max=40))
+    action = fields.String(load_default="", validate=validate.Length(max=40))
+    target = fields.String(load_default="", validate=validate.Length(max=80))
+    device = fields.String(load_default="", validate=validate.Length(max=40))
+    since = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
+    until = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
+
+
+class PostOut(Schema):
+    """A post; `station` is the station's name, empty for the whole town."""
+
+    id = fields.Integer(required=True)
+    user_id = fields.String(required=True)
+    user_name = fields.String(required=True)
+    role = fields.String(required=True)
+    station_code = fields.String(required=True, allow_none=True)
+    station = fields.String(required=True)
+    valid_from = fields.Integer(required=True)
+    valid_to = fields.Integer(required=True, allow_none=True)
+
+
+class AccountOut(Schema):
+    """A user as the administrator sees him; `sessions` are sign-ins that still hold."""
+
+    id = fields.String(required=True)
+    username = fields.String(required=True)
+    name = fields.String(required=True)
+    active = fields.Boolean(required=True)
+    posts = fields.List(fields.Nested(PostOut), required=True)
+    sessions = fields.Integer(required=True)
+    last_login = fields.Integer(required=True, allow_none=True)
+
+
+class DeviceOut(Schema):
+    """An enrolled device."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    name = fields.String(required=True)
+    letter = fields.String(required=True)
+    station_code = fields.String(required=True, allow_none=True)
+    station = fields.String(required=True)
+    enrolled_at = fields.Integer(required=True)
+    last_seen = fields.Integer(required=True, allow_none=True)
+    revoked_at = fields.Integer(required=True, allow_none=True)
+
+
+class AuditOut(Schema):
+    """One deed; `detail` holds codes and counts."""
+
+    id = fields.Integer(required=True)
+    at = fields.Integer(required=True)
+    actor = fields.String(required=True)
+    actor_name = fields.String(required=True, allow_none=True)
+    device = fields.String(required=True, allow_none=True)
+    action = fields.String(required=True)
+    target = fields.String(required=True, allow_none=True)
+    target_name = fields.String(required=True, allow_none=True)
+    detail = fields.Dict(required=True, allow_none=True)
+
+
+class PagedOut(Schema):
+    """Where in the list this page is."""
+
+    total = fields.Integer(required=True)
+    page = fields.Integer(required=True)
+    size = fields.Integer(required=True)
+
+
+class AccountsOut(PagedOut):
+    """A page of users."""
+
+    items = fields.List(fields.Nested(AccountOut), required=True)
+
+
+class PostsOut(PagedOut):
+    """A page of posts, newest first."""
+
+    items = fields.List(fields.Nested(PostOut), required=True)
+
+
+class DevicesOut(PagedOut):
+    """A page of devices."""
+
+    items = fields.List(fields.Nested(DeviceOut), required=True)
+
+
+class AuditsOut(PagedOut):
+    """A page of the audit log, newest first."""
+
+    items = fields.List(fields.Nested(AuditOut), required=True)
+
+
+class RenameIn(Schema):
+    """What to change; what is left out stays."""
+
+    name = fields.String(load_default=None, validate=NAME)
+    username = fields.String(load_default=None, validate=USERNAME)
+
+
+class PasswordIn(Schema):
+    """The new password; every sign-in of the user ends."""
+
+    password = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class DeviceCodeIn(Schema):
+    """Whom the code is for."""
+
+    name = fields.String(required=True, validate=NAME)
+    station_code = fields.String(load_default=None, allow_none=True, validate=STATION_CODE)
+
+
+class DeviceCodeOut(Schema):
+    """The code, shown once; `qr` is the text of the QR."""
+
+    code = fields.String(required=True)
+    expires_at = fields.Integer(required=True)
+    qr = fields.String(required=True)
+
+
+class UserIn(Schema):
+    """A new user."""
+
+    username = fields.String(required=True, validate=USERNAME)
+    name = fields.String(required=True, validate=NAME)
+    password = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class UserIdOut(Schema):
+    """Id of the new user."""
+
+    id = fields.String(required=True)
+
+
+class PostIn(Schema):
+    """A post for a user."""
+
+    user_id = fields.String(required=True, validate=validate.Length(1, 40))
+    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    station_code = fields.String(load_default=None, allow_none=True, validate=STATION_CODE)
+
+
+class PostIdOut(Schema):
+    """Id of the new post."""
+
+    id = fields.Integer(required=True)
