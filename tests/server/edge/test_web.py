@@ -54,19 +54,6 @@ def test_every_endpoint_that_is_not_public_refuses_a_stranger(app: Flask) -> Non
     assert checked > 40
 
 
-def test_roles_are_enforced_on_every_endpoint_that_names_them(app: Flask, person: Person) -> None:
-    patroller = person("patroller")
-    checked = 0
-    for operation in OPERATIONS:
-        if not operation.roles or "patroller" in operation.roles:
-            continue
-        path = concrete(app, operation.blueprint, operation.rule).removeprefix("/api/v1")
-        answer = patroller.call(operation.method, path, json={} if operation.body else None)
-        assert answer.status_code == 403, (operation.method, path, answer.status_code, answer.data[:200])
-        checked += 1
-    assert checked > 10
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
