@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from server.accounts.rights import ROLES
+from server.accounts.schemas import Text
 
 PAGE_SIZE_MAX = 200
 PAGE_MAX = 100_000
@@ -24,34 +25,34 @@ class PageQuery(Schema):
 class UsersQuery(PageQuery):
     """`q` looks in user names and names."""
 
-    q = fields.String(load_default="", validate=validate.Length(max=60))
-    state = fields.String(load_default="all", validate=validate.OneOf(("all", "active", "blocked")))
+    q = Text(load_default="", validate=validate.Length(max=60))
+    state = Text(load_default="all", validate=validate.OneOf(("all", "active", "blocked")))
 
 
 class PostsQuery(PageQuery):
     """Posts of one user, station or role; `current` leaves out ended ones."""
 
-    user_id = fields.String(load_default="", validate=validate.Length(max=40))
-    station_code = fields.String(load_default="", validate=validate.Length(max=20))
-    role = fields.String(load_default="", validate=validate.OneOf(("", *ROLES)))
+    user_id = Text(load_default="", validate=validate.Length(max=40))
+    station_code = Text(load_default="", validate=validate.Length(max=20))
+    role = Text(load_default="", validate=validate.OneOf(("", *ROLES)))
     current = fields.Boolean(load_default=True)
 
 
 class DevicesQuery(PageQuery):
     """`q` looks in letters, names and ids."""
 
-    q = fields.String(load_default="", validate=validate.Length(max=60))
-    state = fields.String(load_default="all", validate=validate.OneOf(("all", "active", "revoked")))
-    station_code = fields.String(load_default="", validate=validate.Length(max=20))
+    q = Text(load_default="", validate=validate.Length(max=60))
+    state = Text(load_default="all", validate=validate.OneOf(("all", "active", "revoked")))
+    station_code = Text(load_default="", validate=validate.Length(max=20))
 
 
 class AuditQuery(PageQuery):
     """Who (`actor`: user id, or `cli`), what (`action`, `target`, `device`), when (`since` ≤ at < `until`)."""
 
-    actor = fields.String(load_default="", validate=validate.Length(max=40))
-    action = fields.String(load_default="", validate=validate.Length(max=40))
-    target = fields.String(load_default="", validate=validate.Length(max=80))
-    device = fields.String(load_default="", validate=validate.Length(max=40))
+    actor = Text(load_default="", validate=validate.Length(max=40))
+    action = Text(load_default="", validate=validate.Length(max=40))
+    target = Text(load_default="", validate=validate.Length(max=80))
+    device = Text(load_default="", validate=validate.Length(max=40))
     since = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
     until = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
 
@@ -60,11 +61,11 @@ class PostOut(Schema):
     """A post; `station` is the station's name, empty for the whole town."""
 
     id = fields.Integer(required=True)
-    user_id = fields.String(required=True)
-    user_name = fields.String(required=True)
-    role = fields.String(required=True)
-    station_code = fields.String(required=True, allow_none=True)
-    station = fields.String(required=True)
+    user_id = Text(required=True)
+    user_name = Text(required=True)
+    role = Text(required=True)
+    station_code = Text(required=True, allow_none=True)
+    station = Text(required=True)
     valid_from = fields.Integer(required=True)
     valid_to = fields.Integer(required=True, allow_none=True)
 
@@ -72,9 +73,9 @@ class PostOut(Schema):
 class AccountOut(Schema):
     """A user as the administrator sees him; `sessions` are sign-ins that still hold."""
 
-    id = fields.String(required=True)
-    username = fields.String(required=True)
-    name = fields.String(required=True)
+    id = Text(required=True)
+    username = Text(required=True)
+    name = Text(required=True)
     active = fields.Boolean(required=True)
     posts = fields.List(fields.Nested(PostOut), required=True)
     sessions = fields.Integer(required=True)
@@ -84,12 +85,12 @@ class AccountOut(Schema):
 class DeviceOut(Schema):
     """An enrolled device."""
 
-    id = fields.String(required=True)
-    kind = fields.String(required=True)
-    name = fields.String(required=True)
-    letter = fields.String(required=True)
-    station_code = fields.String(required=True, allow_none=True)
-    station = fields.String(required=True)
+    id = Text(required=True)
+    kind = Text(required=True)
+    name = Text(required=True)
+    letter = Text(required=True)
+    station_code = Text(required=True, allow_none=True)
+    station = Text(required=True)
     enrolled_at = fields.Integer(required=True)
     last_seen = fields.Integer(required=True, allow_none=True)
     revoked_at = fields.Integer(required=True, allow_none=True)
@@ -100,12 +101,12 @@ class AuditOut(Schema):
 
     id = fields.Integer(required=True)
     at = fields.Integer(required=True)
-    actor = fields.String(required=True)
-    actor_name = fields.String(required=True, allow_none=True)
-    device = fields.String(required=True, allow_none=True)
-    action = fields.String(required=True)
-    target = fields.String(required=True, allow_none=True)
-    target_name = fields.String(required=True, allow_none=True)
+    actor = Text(required=True)
+    actor_name = Text(required=True, allow_none=True)
+    device = Text(required=True, allow_none=True)
+    action = Text(required=True)
+    target = Text(required=True, allow_none=True)
+    target_name = Text(required=True, allow_none=True)
     detail = fields.Dict(required=True, allow_none=True)
 
 
@@ -144,51 +145,51 @@ class AuditsOut(PagedOut):
 class RenameIn(Schema):
     """What to change; what is left out stays."""
 
-    name = fields.String(load_default=None, validate=NAME)
-    username = fields.String(load_default=None, validate=USERNAME)
+    name = Text(load_default=None, validate=NAME)
+    username = Text(load_default=None, validate=USERNAME)
 
 
 class PasswordIn(Schema):
     """The new password; every sign-in of the user ends."""
 
-    password = fields.String(required=True, validate=validate.Length(1, 200))
+    password = Text(required=True, validate=validate.Length(1, 200))
 
 
 class DeviceCodeIn(Schema):
     """Whom the code is for."""
 
-    name = fields.String(required=True, validate=NAME)
-    station_code = fields.String(load_default=None, allow_none=True, validate=STATION_CODE)
+    name = Text(required=True, validate=NAME)
+    station_code = Text(load_default=None, allow_none=True, validate=STATION_CODE)
 
 
 class DeviceCodeOut(Schema):
     """The code, shown once; `qr` is the text of the QR."""
 
-    code = fields.String(required=True)
+    code = Text(required=True)
     expires_at = fields.Integer(required=True)
-    qr = fields.String(required=True)
+    qr = Text(required=True)
 
 
 class UserIn(Schema):
     """A new user."""
 
-    username = fields.String(required=True, validate=USERNAME)
-    name = fields.String(required=True, validate=NAME)
-    password = fields.String(required=True, validate=validate.Length(1, 200))
+    username = Text(required=True, validate=USERNAME)
+    name = Text(required=True, validate=NAME)
+    password = Text(required=True, validate=validate.Length(1, 200))
 
 
 class UserIdOut(Schema):
     """Id of the new user."""
 
-    id = fields.String(required=True)
+    id = Text(required=True)
 
 
 class PostIn(Schema):
     """A post for a user."""
 
-    user_id = fields.String(required=True, validate=validate.Length(1, 40))
-    role = fields.String(required=True, validate=validate.OneOf(ROLES))
-    station_code = fields.String(load_default=None, allow_none=True, validate=STATION_CODE)
+    user_id = Text(required=True, validate=validate.Length(1, 40))
+    role = Text(required=True, validate=validate.OneOf(ROLES))
+    station_code = Text(load_default=None, allow_none=True, validate=STATION_CODE)
 
 
 class PostIdOut(Schema):

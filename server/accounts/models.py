@@ -82,7 +82,7 @@ class EnrolCode(Base):
 
 
 class LoginTry(Base):
-    """Wrong sign-ins per user name and per source, for back-off. Keys are hashes."""
+    """Tries to sign in, for back-off (tries.py). Keys are hashes."""
 
     __tablename__ = "login_try"
     key: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -94,6 +94,8 @@ def endpoint(
         @wraps(handler)
         def view(**path: Any) -> BaseResponse:
             arguments = dict(path)
+            if any("\x00" in str(value) for value in path.values()):
+                raise fail("not_found")  # PostgreSQL knows no NUL: nothing can bear that name
             if auth != "none":
                 caller = current_caller(auth, allow_revoked)
                 if roles is not None and caller.roles.isdisjoint(roles):

@@ -134,3 +134,21 @@ def test_the_entry_page_is_never_cached_and_assets_for_ever(app: Flask) -> None:
     assert client.get("/some/deep/link").status_code == 200
     assert "immutable" in client.get("/assets/a.js").headers["Cache-Control"]
     assert client.get("/assets/../../secret.txt").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/login", {"username": "he\0ad", "password": "x", "desk": True}),
+        ("POST", "/enrol", {"code": "AB\0CD", "name": "\0"}),
+        ("GET", "/admin/users?q=a%00b", None),
+        ("GET", "/admin/audit?target=%00", None),
+        ("GET", "/admin/users/u_%00", None),
+        ("POST", "/admin/posts", {"user_id": "u\0", "role": "admin"}),
+        ("POST", "/admin/devices/%00/revoke", None),
+        ("PATCH", "/admin/users/u_1", {"name": "a\0"}),
+    ],
+)
+def test_a_nul_is_refused_before_it_reaches_the_database(person: Person, method: str, path: str, body: dict[str, object] | None) -> None:
+    answer = person("admin").call(method, path, **({} if body is None else {"json": body}))
+    assert answer.json["code"] in ("invalid", "not_found"), answer.json
