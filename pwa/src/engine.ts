@@ -4,7 +4,6 @@
  * Must not paint anything, and applying a remote change never makes an op.
  * Invariants: one courier per origin (Web Lock); "saved" only after the strict commit; locking forgets keys at once.
  */
-
 import { Accounts } from "./accounts";
 import { Courier } from "./courier/courier";
 import { type Leader, type Note, take_lead } from "./courier/leader";
@@ -74,6 +73,7 @@ class RunningEngine implements Engine {
   #followed_status: Status | null = null;
   /** Something the other pages should read again after this flight. */
   #view_moved = false;
+  #opening_files: Promise<void> = Promise.resolve();
 
   constructor(ports: Ports, dbs: Databases, keys: Keyring) {
     this.#ports = ports;
@@ -147,7 +147,7 @@ class RunningEngine implements Engine {
     const { user, complete } = await this.#accounts.login(input);
     // Sealed data that no key at hand can open is pulled again; unsent sealed ops stay until their author unlocks.
     if (!complete) await this.#drawer.forget_view();
-    await this.#drawer.reload();
+    await this.#opened();
     this.#session_changed();
     return user;
   }
@@ -160,7 +160,7 @@ class RunningEngine implements Engine {
   async unlock(user_id: string, pin: string): Promise<void> {
     try {
       await this.#accounts.unlock(user_id, pin);
-      await this.#drawer.reload();
+      await this.#opened();
     } finally {
       this.#session_changed();
     }
@@ -265,8 +265,7 @@ class RunningEngine implements Engine {
   }
 
   async api(path: string, init?: RequestInit): Promise<Response> {
-    const full = path.startsWith("/") ? path : `/api/v1/${path}`;
-    return this.#transport.send(full, init, this.#session.token());
+    return this.#transport.send(path.startsWith("/") ? path : `/api/v1/${path}`, init, this.#session.token());
   }
 
   async next_code(): Promise<string> {
@@ -291,6 +290,7 @@ class RunningEngine implements Engine {
     this.#leader?.close();
     await this.#draft_store.flush().catch(() => undefined); // nothing more can be done for a draft at this point
     await this.#drawer.serial(async () => undefined);
+    await this.#opening_files;
     this.#dbs.close();
   }
 
@@ -330,11 +330,8 @@ class RunningEngine implements Engine {
   #records_changed(ids: readonly string[]): void {
     this.#conflicts = null;
     this.#view_moved = true;
-    const { model } = this.#drawer;
     const kinds =
-      ids.length === 0
-        ? Object.keys(this.#ports.kinds)
-        : ids.flatMap((id) => [model.kind_of(id), model.kind_of(model.owner_of(id) ?? "")]);
+      ids.length === 0 ? Object.keys(this.#ports.kinds) : ids.flatMap((id) => this.#drawer.model.kinds_of(id));
     for (const kind of new Set(kinds)) if (kind !== undefined) this.#emitter.emit(`records:${kind}`);
     this.#emitter.emit("records");
   }
@@ -369,6 +366,15 @@ class RunningEngine implements Engine {
     if (token === null || this.#leader?.leading !== true) return;
     const base = this.#session.stored.base || this.#ports.base;
     this.#close_live = this.#ports.open_live(`${base}/api/v1/live`, token, () => void this.sync_now());
+  }
+
+  async #opened(): Promise<void> {
+    await this.#drawer.reload();
+    await this.#files.queue.unlocked();
+    // Beside the screens: neither reading nor saving waits for it.
+    this.#opening_files = this.#drawer
+      .open_files()
+      .catch((error: unknown) => this.#incident("files_not_sealed", { why: String(error) }));
   }
 
   async #wake_files(): Promise<void> {

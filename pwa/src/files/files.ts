@@ -72,7 +72,7 @@ export class Files {
       why: null,
       created_ms: this.#ports.now(),
     };
-    const row = await this.#drawer.blobs.keep({ sha256, blob, thumb, mime: info.mime, size: blob.size }, upload);
+    const row = await this.#drawer.blobs.keep(blob, thumb, upload);
     this.#drawer.uploads.set(sha256, row);
     return { sha256, size: blob.size };
   }
@@ -107,8 +107,9 @@ export class Files {
   }
 
   async read(sha256: string, variant?: "thumb" | "preview"): Promise<Blob | null> {
-    const held = await this.#drawer.blobs.blob(sha256);
-    if (held !== undefined) return variant === "thumb" ? (held.thumb ?? held.blob) : held.blob;
+    if (!this.#drawer.keys.unlocked) return null;
+    const held = await this.#drawer.blobs.open(sha256, variant === "thumb" ? "thumb" : "body");
+    if (held instanceof Blob) return held;
     const query = variant === undefined ? "" : `?variant=${variant}`;
     try {
       return await (await this.#transport.send(`/api/v1/files/${sha256}${query}`)).blob();
@@ -133,8 +134,8 @@ export class Files {
     const uploads = [...drawer.uploads.values()].filter((row) => row.state !== "delivered");
     const files: { sha256: string; blob: Blob }[] = [];
     for (const row of uploads) {
-      const held = await drawer.blobs.blob(row.sha256);
-      if (held !== undefined) files.push({ sha256: row.sha256, blob: held.blob });
+      const held = await drawer.blobs.open(row.sha256);
+      if (held instanceof Blob) files.push({ sha256: row.sha256, blob: held });
     }
     const rescue = await make_rescue(
       ops,

@@ -15,6 +15,7 @@ export const TRIES_MAX = 12;
 export const FILE_BACKOFF_MS_MIN = 5_000;
 export const FILE_BACKOFF_MS_MAX = 900_000;
 const STATUS_BATCH_MAX = 100;
+const LOCKED = "locked";
 
 /** A refusal that no retry will change, for example an unsupported type. */
 export class UploadError extends Error {
@@ -83,6 +84,12 @@ export class UploadQueue {
     await this.wake();
   }
 
+  /** A person unlocked: what waited for its key is due again. */
+  async unlocked(): Promise<void> {
+    for (const row of [...this.#deps.rows.values()])
+      if (row.why === LOCKED) await this.#put({ ...row, state: "pending", why: null, next_try: null });
+  }
+
   close(): void {
     this.#stop.abort();
     this.#cancel_timer();
@@ -109,11 +116,16 @@ export class UploadQueue {
 
   /** Gives false when the server could not be reached at all. */
   async #send(row: UploadRow): Promise<boolean> {
-    const held = await this.#deps.blobs.blob(row.sha256);
+    const held = await this.#deps.blobs.open(row.sha256);
+    if (held === "locked") {
+      await this.#put({ ...row, state: "held", why: LOCKED, next_try: this.#deps.now() + FILE_BACKOFF_MS_MAX });
+      return true;
+    }
     if (held === undefined) {
       await this.#put({ ...row, state: "lost", why: "local_copy_missing", next_try: null });
       return true;
     }
+    if (this.#stop.signal.aborted) return false;
     let current: UploadRow = { ...row, state: "sending", why: null };
     await this.#put(current);
     try {
@@ -121,7 +133,7 @@ export class UploadQueue {
         {
           url: `${this.#deps.base()}/api/v1/files`,
           upload_url: row.url,
-          blob: held.blob,
+          blob: held,
           sha256: row.sha256,
           mime: row.mime,
           role: row.role,

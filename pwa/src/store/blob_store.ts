@@ -1,31 +1,82 @@
 /**
  * Photos, tracks and other binaries on this device, and the state of their delivery.
- * Owns rows only; files/upload_queue.ts decides what happens next. Invariant: a blob and its upload row commit
- * together, strictly, before the record that mentions them says "saved".
+ * Owns rows and their sealing at rest; files/upload_queue.ts decides what happens next. Invariants: a blob and its
+ * upload row commit together, strictly, before the record that mentions them says "saved"; nothing new is written in
+ * clear; rows of an earlier version, in clear, are read as they are and sealed after the next unlock.
  */
+import type { FilePart, FileVault } from "./file_vault";
 import type { BlobRow, Databases, UploadRow } from "./open";
+
+/** "locked": held here, but its key needs a person. */
+export type Opened = Blob | "locked" | undefined;
 
 export class BlobStore {
   #dbs: Databases;
+  #vault: FileVault;
 
-  constructor(dbs: Databases) {
+  constructor(dbs: Databases, vault: FileVault) {
     this.#dbs = dbs;
+    this.#vault = vault;
   }
 
-  async keep(blob: BlobRow, upload: UploadRow): Promise<UploadRow> {
+  async keep(blob: Blob, thumb: Blob | null, upload: UploadRow): Promise<UploadRow> {
+    const { sha256, mime, size } = upload;
+    const row: BlobRow = { sha256, mime, size, ...(await this.#vault.seal(sha256, blob, thumb)) };
     return this.#dbs.blobs.use(async (db) => {
       const tx = db.transaction(["blobs", "uploads"], "readwrite", { durability: "strict" });
-      const known = await tx.objectStore("uploads").get(upload.sha256);
-      await tx.objectStore("blobs").put(blob);
-      const row = known !== undefined && known.state !== "lost" && known.state !== "dead" ? known : upload;
-      await tx.objectStore("uploads").put(row);
+      const known = await tx.objectStore("uploads").get(sha256);
+      await tx.objectStore("blobs").put(row);
+      const next = known !== undefined && known.state !== "lost" && known.state !== "dead" ? known : upload;
+      await tx.objectStore("uploads").put(next);
       await tx.done;
-      return row;
+      return next;
     });
   }
 
-  blob(sha256: string): Promise<BlobRow | undefined> {
-    return this.#dbs.blobs.use((db) => db.get("blobs", sha256));
+  /** The plain bytes of a file; its thumbnail where there is one. Damaged bytes are as good as none; the row stays. */
+  async open(sha256: string, part: FilePart = "body"): Promise<Opened> {
+    const row = await this.#dbs.blobs.use((db) => db.get("blobs", sha256));
+    if (row === undefined) return undefined;
+    const which = part === "thumb" && row.thumb !== null ? "thumb" : "body";
+    const held = which === "thumb" ? row.thumb! : row.blob;
+    if (row.seal === undefined) return held;
+    const type = which === "thumb" ? "image/jpeg" : row.mime;
+    try {
+      return (await this.#vault.open(sha256, held, which, row.seal, type)) ?? "locked";
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "OperationError") return undefined;
+      throw error;
+    }
+  }
+
+  /** After unlocking: keep at hand the keys of files that still have to leave. */
+  async hold(leaving: Iterable<string>): Promise<void> {
+    for (const sha256 of leaving) {
+      const row = await this.#dbs.blobs.use((db) => db.get("blobs", sha256));
+      if (row?.seal !== undefined) await this.#vault.hold(sha256, row.seal);
+    }
+  }
+
+  forget(leaving: ReadonlySet<string>): void {
+    this.#vault.forget(leaving);
+  }
+
+  /** Seal what an earlier version stored in clear. Gives how many rows it sealed; a kill in between loses nothing. */
+  async seal_old(): Promise<number> {
+    let done = 0;
+    for (const sha256 of await this.#dbs.blobs.use((db) => db.getAllKeys("blobs"))) {
+      const row = await this.#dbs.blobs.use((db) => db.get("blobs", sha256));
+      if (row === undefined || row.seal !== undefined) continue;
+      const sealed: BlobRow = { ...row, ...(await this.#vault.seal(sha256, row.blob, row.thumb)) };
+      await this.#dbs.blobs.use(async (db) => {
+        const tx = db.transaction("blobs", "readwrite", { durability: "strict" });
+        const now = await tx.store.get(sha256);
+        if (now !== undefined && now.seal === undefined) await tx.store.put(sealed);
+        await tx.done;
+      });
+      done += 1;
+    }
+    return done;
   }
 
   uploads(): Promise<UploadRow[]> {

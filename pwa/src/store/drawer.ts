@@ -10,6 +10,7 @@ import type { Draft, Saved } from "../engine_types";
 import type { Ports } from "../ports";
 import { BlobStore } from "./blob_store";
 import { type ComposeContext, type Composed, compose } from "./compose";
+import { FileVault } from "./file_vault";
 import type { Keyring } from "./keys";
 import { Model } from "./model";
 import type { Databases, Incarnation, OpRow, UploadRow } from "./open";
@@ -59,7 +60,7 @@ export class Drawer {
     this.events = events;
     this.ops = new OpsStore(dbs);
     this.view = new ViewStore(dbs);
-    this.blobs = new BlobStore(dbs);
+    this.blobs = new BlobStore(dbs, new FileVault(keys, ports));
     this.model = new Model(ports.kinds, (rec) => decorate(rec, this));
   }
 
@@ -120,6 +121,16 @@ export class Drawer {
     });
   }
 
+  /** After unlocking: files that still have to leave can do so even when locked again; old ones in clear are sealed. */
+  async open_files(): Promise<void> {
+    await this.blobs.hold(this.#leaving());
+    await this.blobs.seal_old();
+  }
+
+  #leaving(): string[] {
+    return [...this.uploads.values()].filter((row) => row.state !== "delivered").map((row) => row.sha256);
+  }
+
   async reload_uploads(): Promise<void> {
     for (const row of await this.blobs.uploads()) this.uploads.set(row.sha256, row);
     this.events.queue();
@@ -164,6 +175,7 @@ export class Drawer {
       one.op = null;
       if (!this.is_pending(one)) one.line = null;
     }
+    this.blobs.forget(new Set(this.#leaving()));
     this.events.records([]);
   }
 

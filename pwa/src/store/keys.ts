@@ -225,8 +225,7 @@ export class Keyring {
     const raw = await this.#deps.subtle.exportKey("raw", key);
     const id = this.#new_id();
     const wrapped = await this.#deps.subtle.encrypt({ name: "RSA-OAEP" }, this.#inbox.public_key, raw);
-    this.#inbox.sessions[id] = new Uint8Array(wrapped);
-    await this.#put("inbox", this.#inbox);
+    await this.#add_session(id, new Uint8Array(wrapped));
     if (this.#current !== null) return { id: this.#current, key: this.#keys.get(this.#current)! };
     this.#session = { id, key };
     return this.#session;
@@ -239,7 +238,20 @@ export class Keyring {
     await this.#put("inbox", this.#inbox);
   }
 
+  /** Another page may have added its own since we read: one transaction reads, adds and writes. */
+  async #add_session(id: string, wrapped: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#dbs.keys.use(async (db) => {
+      const tx = db.transaction("kv", "readwrite", { durability: "strict" });
+      const inbox: Inbox = (await tx.store.get("inbox")) ?? this.#inbox;
+      inbox.sessions[id] = wrapped;
+      await tx.store.put(inbox, "inbox");
+      await tx.done;
+      this.#inbox = inbox;
+    });
+  }
+
   async #read_inbox(): Promise<void> {
+    this.#inbox = (await this.#dbs.keys.use((db) => db.get("kv", "inbox"))) ?? this.#inbox;
     if (this.#inbox === null || Object.keys(this.#inbox.sessions).length === 0) return;
     const pkcs8 = await this.unseal(this.#inbox.private_sealed);
     if (pkcs8 === null) return; // sealed with another user's data key; readable after that user unlocks

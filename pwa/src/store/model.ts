@@ -246,6 +246,11 @@ export class Model {
     return [...this.#by_kind.keys()];
   }
 
+  /** The kind of a record and of the record it belongs to. */
+  kinds_of(id: string): (string | undefined)[] {
+    return [this.kind_of(id), this.kind_of(this.owner_of(id) ?? "")];
+  }
+
   kind_of(id: string): string | undefined {
     return this.#entries.get(id)?.kind;
   }

@@ -5,6 +5,7 @@
  * never iterates rows; work meets a closed connection by reopening once, never by losing the write silently.
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { FileSeal } from "./file_vault";
 import type { Sealed } from "./keys";
 
 export interface OpRow {
@@ -69,11 +70,14 @@ export interface ViewSchema extends DBSchema {
 }
 
 export interface BlobRow {
+  /** Of the plain bytes; `size` too. */
   sha256: string;
+  /** Sealed as `seal` says; in clear only where an earlier version (without `seal`) wrote the row. */
   blob: Blob;
   thumb: Blob | null;
   mime: string;
   size: number;
+  seal?: FileSeal;
 }
 
 export interface UploadRow {
