@@ -164,6 +164,11 @@ export const field = {
     "Two people edited without seeing each other. Nothing is chosen by clock; both values are kept.",
   ],
   "conflict.base": ["当时看到", "What they saw"],
+  "conflict.base_elsewhere": [
+    "另一台终端当时看到的，记在中心的流转记录里。",
+    "What the other device saw is kept in the history at the centre.",
+  ],
+  "conflict.by": ["{value}（{who}）", "{value} ({who})"],
   "conflict.base_empty": ["未填", "empty"],
   "conflict.mine": ["本人", "me"],
   "conflict.device": ["终端 {dev}", "device {dev}"],
