@@ -113,3 +113,19 @@ test("a server that comes back from a backup is given again what an earlier inca
   expect(to_titles(world, recs[0]!)).toEqual(["二"]);
   expect(engine.status().pending_ops).toBe(0);
 });
+
+test("an edit kept aside for a person is replaced by its author's next one (property 6)", async () => {
+  const world = make_world();
+  const engine = track(await ready(world));
+  const { recs } = await engine.write([hazard("一")]);
+  await engine.sync_now();
+  world.server.quarantine = () => true;
+  const aside = await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "二" } }]);
+  await engine.sync_now();
+  world.server.quarantine = () => false;
+  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "三" } }]);
+  await engine.sync_now();
+  const last = JSON.parse(world.server.log.at(-1)!.line) as { f: { title: { b: string[] } } };
+  expect(last.f.title.b).toContain(aside.stamps[0]!);
+  expect(last.f.title.b).toHaveLength(2);
+});

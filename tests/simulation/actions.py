@@ -65,13 +65,16 @@ def _write(town: Town, device: Handheld, rec: str, kind: str, fields: dict[str, 
     device.save(town.now_ms, [{"rec": rec, "kind": kind, "scope": scope, "f": fields, "schema": 1, "app": town.fact(device.name), **more}])
 
 
-def _reg(record: Record, name: str, value: Any, dev: str = "") -> dict[str, Any]:
-    """A register write on device `dev` by someone who saw the shown value and what he wrote himself; no `dev`: who decides between all."""
+def _reg(record: Record, name: str, value: Any, device: Handheld | None = None) -> dict[str, Any]:
+    """A register write by someone who saw the shown value and what he wrote himself; without a device: who decides between all."""
     live = record.reg.get(name, [])
-    shown = shown_value(record, name)
-    seen = [stamp for stamp, held in live if not dev or held == shown or stamp.startswith(dev)]
-    # Also what of his own still waits for a parent: it must not come back beside his newer edit.
-    seen += [entry[0] for entry in record.wait if entry[3] == name and dev and entry[0].startswith(dev)]
+    if device is None:
+        return {"k": "reg", "v": value, "b": sorted(stamp for stamp, _ in live)}
+    dev, shown = device.disk.own.dev, shown_value(record, name)
+    seen = {stamp for stamp, held in live if held == shown or stamp.startswith(dev)}
+    # Also what of his own waits for a parent or for a person: it must not come back beside his newer edit.
+    seen |= {entry[0] for entry in record.wait if entry[3] == name and entry[0].startswith(dev)}
+    seen.update(device.kept_aside(record.id, name))
     return {"k": "reg", "v": value, "b": sorted(seen)}
 
 
@@ -108,7 +111,7 @@ def edit(town: Town, random: Random) -> None:
         device, rec = found
         record = device.view(rec)
         names = random.sample(("title", "status", "note", "place"), random.choice((1, 1, 2)))
-        fields = {name: _reg(record, name, random.choice(STATUSES if name == "status" else WORDS), device.disk.own.dev) for name in names}
+        fields = {name: _reg(record, name, random.choice(STATUSES if name == "status" else WORDS), device) for name in names}
         _write(town, device, rec, "hazard", fields)
 
 
@@ -182,7 +185,7 @@ def from_the_future(town: Town, random: Random) -> None:
         record = device.view(rec)
         members = [stamp for stamp, _ in record.sets.get("team", [])]
         fields: dict[str, Any] = {
-            "height": _reg(record, "height", random.randint(10, 120), device.disk.own.dev),
+            "height": _reg(record, "height", random.randint(10, 120), device),
             "team": {"k": "rem", "b": [random.choice(members)]} if members and random.random() < 0.3 else {"k": "add", "v": random.choice(WORDS)},
         }
         _write(town, device, rec, "drone_flight", fields)
@@ -191,7 +194,7 @@ def from_the_future(town: Town, random: Random) -> None:
         _write(town, device, _new_id(random), "drone_flight", {"scope": scope, "height": {"k": "reg", "v": 1, "b": []}})
     if found := _pick(town, random, "hazard"):
         device, rec = found
-        _write(town, device, rec, "hazard", {"smell_level": _reg(device.view(rec), "smell_level", random.randint(1, 5), device.disk.own.dev)})
+        _write(town, device, rec, "hazard", {"smell_level": _reg(device.view(rec), "smell_level", random.randint(1, 5), device)})
 
 
 def delete(town: Town, random: Random) -> None:
@@ -213,10 +216,10 @@ def poison(town: Town, random: Random) -> None:
     elif how == "wrong type":
         if found := _pick(town, random, "hazard"):
             device, rec = found
-            _write(town, device, rec, "hazard", {"title": _reg(device.view(rec), "title", 7, device.disk.own.dev)})
+            _write(town, device, rec, "hazard", {"title": _reg(device.view(rec), "title", 7, device)})
     elif found := _pick(town, random, "hazard"):
         device, rec = found
-        _write(town, device, rec, "hazard", {"note": _reg(device.view(rec), "note", "坏", device.disk.own.dev)}, schema=POISON_SCHEMA)
+        _write(town, device, rec, "hazard", {"note": _reg(device.view(rec), "note", "坏", device)}, schema=POISON_SCHEMA)
 
 
 # ------------------------------------------------------------------------------------------------------------- syncing

@@ -49,6 +49,8 @@ class Row:
     line: bytes
     rec: str
     group: tuple[str, int, int] | None = None
+    # The server keeps it aside: it is in no state, but its author wrote it.
+    aside: bool = False
 
 
 @dataclass(slots=True)
@@ -109,6 +111,11 @@ class Handheld:
                 record.kind = record.kind or op.kind
                 fold_op(record, op, op.at_ms)
         return record
+
+    def kept_aside(self, rec: str, name: str) -> list[str]:
+        """Stamps of own edits of a field that wait in quarantine: the author's next edit replaces them too."""
+        own = [row for row in self.disk.rows if row.rec == rec and row.aside]
+        return [make_stamp(row.dev, row.n, row.h) for row in own if name in orjson.loads(row.line)["f"]]
 
     def known(self, kind: str) -> list[str]:
         """Ids of the records of a kind this device holds, its own unsent ones included."""
@@ -188,6 +195,9 @@ class Handheld:
         if (first := answer.get("resend_from")) is not None:
             self._settle(one, first - 1, one.durable)
             return True
+        aside = {each["n"] for each in answer["verdicts"] if "quarantined" in (each["v"], each.get("was"))}
+        for row in batch:
+            row.aside = row.n in aside
         # Beyond what this batch compared, the server may hold ops of a copy of this device.
         self._settle(one, min(answer["acked"], last), answer["durable"])
         self.ops_max = min(OPS_MAX, self.ops_max * 2) if one.acked >= last else self.ops_max

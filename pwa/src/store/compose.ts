@@ -30,6 +30,8 @@ export interface ComposeContext {
   new_id(): string;
   /** A private copy of the folded record, or undefined when unknown here. */
   folded(id: string): FoldRecord | undefined;
+  /** Stamps of own edits of a field that the server keeps aside: they are in no state, but their author wrote them. */
+  kept_aside(id: string, field: string): readonly string[];
   default_scope(kind: Kind | undefined): string;
 }
 
@@ -92,9 +94,9 @@ function compose_one(
   const fields: Record<string, Fop> = {};
   if (is_new) fields.scope = { k: "reg", v: scope, b: [] };
   else if (!elsewhere && draft.scope !== undefined && draft.scope !== record.scope)
-    fields.scope = register(record, "scope", draft.scope, context.tail.dev);
+    fields.scope = register(record, "scope", draft.scope, context);
   for (const [name, input] of Object.entries(draft.f)) {
-    const fop = to_fop(record, name, input, context.tail.dev, field_of(kind, name));
+    const fop = to_fop(record, name, input, context, field_of(kind, name));
     if (fop !== null) fields[name] = fop;
   }
   if (Object.keys(fields).length === 0) throw new DraftError("empty");
@@ -123,7 +125,13 @@ function names_parents(input: unknown): boolean {
 }
 
 /** null: nothing to write (an edit to the value already shown, undisputed). */
-function to_fop(record: FoldRecord, name: string, input: unknown, dev: string, field: Field | undefined): Fop | null {
+function to_fop(
+  record: FoldRecord,
+  name: string,
+  input: unknown,
+  context: ComposeContext,
+  field: Field | undefined,
+): Fop | null {
   if (input === undefined) return null;
   if (names_parents(input)) return clean(input) as Fop;
   const verb = is_verb(input) ? input : plain_verb(input, name, field);
@@ -134,7 +142,7 @@ function to_fop(record: FoldRecord, name: string, input: unknown, dev: string, f
       const value = clean(verb.v);
       const settled = shown !== undefined && live.every((head) => same_value(head.value, value));
       if (settled && live.length === 1 && verb.all_heads !== true) return null;
-      return register(record, name, value, dev, field, verb.all_heads === true);
+      return register(record, name, value, context, field, verb.all_heads === true);
     }
     case "inc":
       return { k: "inc", v: verb.v, b: (record.ctr.get(name)?.counts ?? []).map(([stamp]) => stamp) };
@@ -167,26 +175,24 @@ function register(
   record: FoldRecord,
   name: string,
   value: unknown,
-  dev: string,
+  context: ComposeContext,
   field?: Field,
   all_heads = false,
 ): Fop {
   const live = heads(record, name);
   const shown = shown_head(record, name, field);
-  const is_own = (stamp: string) => stamp.startsWith(`${dev}:`);
+  const is_own = (stamp: string) => stamp.startsWith(`${context.tail.dev}:`);
   const parents =
     all_heads || shown === undefined
       ? live
       : live.filter(
           (head) => is_own(head.stamp) || (same_value(head.value, shown.value) && is_one_value(live, head, shown)),
         );
-  // What this device wrote and what still waits for a parent must not come back beside its newer edit (property 6).
+  // What this device wrote and what waits for a parent or for a person must not come back beside its newer edit (property 6).
   const waiting = record.wait.filter(([stamp, , , field_name]) => field_name === name && is_own(stamp));
-  const fop: Fop = {
-    k: "reg",
-    v: value,
-    b: [...parents.map((head) => head.stamp), ...waiting.map(([stamp]) => stamp)],
-  };
+  const aside = context.kept_aside(record.id, name);
+  const seen = new Set([...parents.map((head) => head.stamp), ...waiting.map(([stamp]) => stamp), ...aside]);
+  const fop: Fop = { k: "reg", v: value, b: [...seen] };
   if (shown !== undefined && JSON.stringify(shown.value).length <= PREVIOUS_BYTES_MAX) fop.p = shown.value;
   return fop;
 }

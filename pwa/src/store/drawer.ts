@@ -5,7 +5,7 @@
  * memory changes only after the commit; every change of self, own ops or view runs one after the other.
  */
 import { parse_op } from "../core/op";
-import { new_dev, new_record_id } from "../core/stamp";
+import { make_stamp, new_dev, new_record_id } from "../core/stamp";
 import type { Draft, Saved } from "../engine_types";
 import type { Ports } from "../ports";
 import { BlobStore } from "./blob_store";
@@ -249,6 +249,11 @@ export class Drawer {
       group_id: this.new_id(),
       new_id: () => this.new_id(),
       folded: (id) => this.model.fold_afresh(id),
+      kept_aside: (id, field) =>
+        this.own
+          .of(id)
+          .filter((one) => one.row.verdict === "quarantined" && one.op?.fields[field]?.k === "reg")
+          .map((one) => make_stamp(one.row.dev, one.row.n, one.row.h)),
       default_scope: who.default_scope,
     };
   }
