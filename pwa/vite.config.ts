@@ -3,14 +3,50 @@
  * Owns: entry, own service worker (injectManifest), the oldest engine we build for, the proxy used while developing.
  * Must not: bring in a CDN or an automatic update; the user decides when a new version takes over (sw.ts).
  */
+import { gzipSync } from "node:zlib";
 import vue from "@vitejs/plugin-vue";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
+
+/** What the first paint loads, gzipped: the entry, what it imports at once, and the entry's styles. */
+const FIRST_PAINT_BYTES_MAX = 60_000;
+
+function first_paint_budget(): Plugin {
+  return {
+    name: "first-paint-budget",
+    generateBundle(_options, bundle) {
+      const entry = Object.values(bundle).find(
+        (one) => one.type === "chunk" && one.isEntry && /index/.test(one.fileName),
+      );
+      if (entry?.type !== "chunk") return;
+      const names = new Set<string>();
+      const walk = (name: string): void => {
+        const chunk = bundle[name];
+        if (names.has(name) || chunk?.type !== "chunk") return;
+        names.add(name);
+        chunk.imports.forEach(walk);
+      };
+      walk(entry.fileName);
+      for (const name of Object.keys(bundle)) if (/index-[^/]*\.css$/.test(name)) names.add(name);
+      let bytes = 0;
+      for (const name of names) {
+        const one = bundle[name]!;
+        bytes += gzipSync(one.type === "chunk" ? one.code : one.source).length;
+      }
+      if (bytes > FIRST_PAINT_BYTES_MAX)
+        this.error(
+          `the first paint needs ${bytes} bytes gzipped (limit ${FIRST_PAINT_BYTES_MAX}): ${[...names].join(", ")}`,
+        );
+      this.info(`first paint: ${bytes} bytes gzipped of ${FIRST_PAINT_BYTES_MAX}`);
+    },
+  };
+}
 
 export default defineConfig({
   base: "/",
   plugins: [
     vue(),
+    first_paint_budget(),
     VitePWA({
       strategies: "injectManifest",
       srcDir: "src",

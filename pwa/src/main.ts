@@ -11,7 +11,8 @@ import App from "./App.vue";
 import { watch_updates } from "./components/app_update";
 import { apply_view } from "./components/view_settings";
 import type { Session } from "./engine";
-import { load_words } from "./i18n";
+import { first_line, read_first_screen, take_first_screen, write_first_screen } from "./first_screen";
+import { load_words, t } from "./i18n";
 import { go, recheck, route, start_router } from "./router";
 import { centre_routes } from "./screens/centre/routes";
 import { field_routes } from "./screens/field/routes";
@@ -31,8 +32,16 @@ function allowed(session: Session, path: string): string | null {
   return ENTRY.has(path) || path === "/" ? home : null;
 }
 
+/** Before the engine's code is loaded and any database is open. */
+function paint_first(): void {
+  const line = document.querySelector(".boot");
+  const first = read_first_screen(localStorage);
+  if (line && first) line.textContent = first_line(first, t("app.opening"), (counts) => t("sync.waiting", counts));
+}
+
 async function start(): Promise<void> {
   apply_view();
+  paint_first();
   const [{ open_engine }, { browser_ports }] = await Promise.all([
     import("./engine"),
     import("./device/browser_ports"),
@@ -53,6 +62,8 @@ async function start(): Promise<void> {
     if (last === "locked") go("/unlock", { replace: true });
     else recheck();
   });
+  const note_first = () => write_first_screen(localStorage, take_first_screen(engine));
+  for (const topic of ["session", "sync", "queue"] as const) engine.on(topic, note_first);
   createApp(App).mount("#app");
   if (route.record === null) recheck();
   // Without a worker the page still works online; a refusal (private window) is not an error to show.

@@ -2,7 +2,6 @@
  * The real world as ports: the only place where the engine's clock, randomness, network and storage come from.
  * Owns nothing but the adaptation. Tests give controllable ports instead (tests/rig.ts).
  */
-import { tus_upload } from "../files/tus_upload";
 import { KINDS } from "../generated/kinds";
 import type { Ports } from "../ports";
 import { battery_percent, watch_battery } from "./battery";
@@ -48,7 +47,8 @@ export function browser_ports(): Ports {
     open_live,
     battery: battery_percent,
     prepare_photo,
-    upload: tus_upload,
+    // Not needed before the first file leaves.
+    upload: async (job, signal) => (await import("../files/tus_upload")).tus_upload(job, signal),
     kinds: KINDS,
     app: APP_VERSION,
     schema: SCHEMA,
