@@ -39,6 +39,9 @@ HAZARD_WORDS = {
     "outdoor_ad": "广告牌支架锈蚀", "manhole_missing": "窨井盖破损", "fire_lane_blocked": "消防通道违停",
 }  # fmt: skip
 
+# How far the exercise has come: weight by state.
+TRANSFERS = {"pending": 60, "notified": 14, "moving": 8, "arrived": 15, "refused": 1, "missing": 1, "away": 1}
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -250,7 +253,12 @@ class Town:
         )  # fmt: skip
         yield person
         if evac:
-            yield self.draft("transfer", scope, event=self.event, person=person.rec, status="pending", shelter=shelter)
+            status = random.choices(list(TRANSFERS), list(TRANSFERS.values()))[0]
+            there = status == "arrived"
+            yield self.draft(
+                "transfer", scope, event=self.event, person=person.rec, status=status, shelter=shelter,
+                mode=random.choice(("central", "central", "relatives")) if there else None, arrived_at=self.moment(-1, 17) if there else None,
+            )  # fmt: skip
 
     def _hazard(self, index: int, scope: str, number: int) -> Draft:
         random = self.random
