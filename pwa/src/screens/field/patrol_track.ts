@@ -6,11 +6,11 @@
 import { shallowRef } from "vue";
 import { add, log } from "../../desk";
 import { start_track, type TrackHandle } from "../../device/geolocation";
-import { GAP_MS } from "../../device/track";
 import type { Fix } from "../../device/track_codec";
 import { keep_screen_on, type ScreenLock } from "../../device/wake_lock";
 import type { Engine, Rec } from "../../engine";
 import { to_ms } from "../../i18n";
+import { segments_of } from "./segments";
 
 const MIME = "application/x-xunan-track";
 const KILLED_MS = 60_000;
@@ -23,18 +23,6 @@ export interface TrackView {
 }
 export const track_view = shallowRef<TrackView | null>(null);
 
-/** Cut a list of fixes wherever the next one comes too late to be joined. */
-export function segments_of(fixes: readonly Fix[]): Fix[][] {
-  const cut: Fix[][] = [];
-  let last: Fix | null = null;
-  for (const fix of fixes) {
-    if (last === null || fix.t - last.t > GAP_MS) cut.push([]);
-    cut[cut.length - 1]?.push(fix);
-    last = fix;
-  }
-  return cut;
-}
-
 interface Recording {
   patrol: string;
   handle: TrackHandle | null;
@@ -42,12 +30,13 @@ interface Recording {
   written: Promise<unknown>;
 }
 let current: Recording | null = null;
+let paused_at: number[] = [];
 
 function show(patrol: string, state: TrackView["state"], fix?: Fix): void {
   const before = track_view.value?.patrol === patrol ? track_view.value : null;
   const walked = before?.segments.flat() ?? [];
   if (fix) walked.push(fix);
-  track_view.value = { patrol, state, last: fix ?? before?.last ?? null, segments: segments_of(walked) };
+  track_view.value = { patrol, state, last: fix ?? before?.last ?? null, segments: segments_of(walked, paused_at) };
 }
 
 /** Begin or go on recording; a page opened again after being killed says so with a gap. */
@@ -56,6 +45,7 @@ export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
   if (current !== null) await close_recording();
   const recording: Recording = { patrol: rec.id, handle: null, screen: null, written: Promise.resolve() };
   current = recording;
+  paused_at = [];
   const paused = rec.v.status === "paused";
   show(rec.id, paused ? "paused" : "wait");
   if (!("geolocation" in navigator)) {
@@ -96,6 +86,7 @@ export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
 export async function pause_recording(): Promise<void> {
   current?.handle?.pause();
   current?.screen?.release();
+  if (track_view.value?.last) paused_at.push(track_view.value.last.t);
   if (current) show(current.patrol, "paused");
   await current?.written;
 }
