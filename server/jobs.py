@@ -208,6 +208,7 @@ class Sweep:
 
 def install(app: Flask, settings: Settings) -> None:
     """Bind the jobs and the housekeeping of this server and choose who runs them."""
+    from server.accounts import tries
     from server.files.media import process
     from server.files.store import make_store
     from server.files.tus import Uploads
@@ -216,7 +217,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions["xunan_uploads"] = uploads
     register("media", lambda session, args, at: _ignore(process(session, uploads.store, args["sha256"], at)))
     # release_overdue is the clock of P-10: a field that waited seven days for its parent is released.
-    _housekeeping[:] = [release_overdue, uploads.expire, prune]
+    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune]
     sweep = Sweep(app, bell(settings.redis_url) if settings.redis_url else None)
     app.extensions["xunan_jobs"] = sweep
     app.before_request(sweep.ensure)

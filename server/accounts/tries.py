@@ -16,6 +16,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from server.accounts.models import LoginTry
+from server.db import unit
 from server.errors import ProblemError, fail
 from server.settings import Settings
 
@@ -126,3 +127,11 @@ def forgive(session: Session, tried: Try) -> None:
         session.execute(delete(LoginTry).where(LoginTry.key == tried.pair_key))
     for key in sorted(tried.ceilings):
         session.execute(update(LoginTry).where(LoginTry.key == key, LoginTry.count > 0).values(count=LoginTry.count - 1))
+
+
+def prune(session: Session, at: int) -> None:
+    """Forget keys nobody tried for two days: every wait has run out by then."""
+    old = LoginTry.last_at < at - 2 * FORGET_MS
+    if session.scalar(select(LoginTry.key).where(old).limit(1)) is not None:
+        with unit(session):
+            session.execute(delete(LoginTry).where(old))

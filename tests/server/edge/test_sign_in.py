@@ -179,3 +179,15 @@ def test_a_forwarded_address_is_believed_only_from_trusted_proxies(app: Flask, t
         row = db.session.get(LoginTry, tries.Try("nobody", None, seen).address_key)
     assert row is not None
     assert row.count == 1
+
+
+def test_tries_of_long_ago_are_forgotten(app: Flask) -> None:
+    login(app, "head", WRONG)
+    with app.app_context():
+        last = db.session.query(LoginTry.last_at).order_by(LoginTry.last_at.desc()).first()[0]
+        db.session.rollback()
+        tries.prune(db.session(), last + tries.FORGET_MS)
+        assert db.session.query(LoginTry).count() > 0
+        db.session.rollback()
+        tries.prune(db.session(), last + 2 * tries.FORGET_MS + 1)
+        assert db.session.query(LoginTry).count() == 0
