@@ -30,7 +30,7 @@ import { Drawer } from "./store/drawer";
 import { Keyring } from "./store/keys";
 import { type Databases, open_databases } from "./store/open";
 import { make_outbox } from "./store/outbox";
-import { make_view } from "./store/pulled";
+import { compact_view, make_view } from "./store/pulled";
 import { SessionStore } from "./store/session_store";
 
 export type * from "./engine_types";
@@ -374,7 +374,8 @@ class RunningEngine implements Engine {
     // Beside the screens: neither reading nor saving waits for it.
     this.#opening_files = this.#drawer
       .open_files()
-      .catch((error: unknown) => this.#incident("files_not_sealed", { why: String(error) }));
+      .then(() => compact_view(this.#drawer))
+      .then(undefined, (error: unknown) => this.#incident("after_unlock", { why: String(error) }));
   }
 
   async #wake_files(): Promise<void> {

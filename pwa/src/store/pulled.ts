@@ -7,6 +7,7 @@
 import type { WireState } from "../core/op";
 import type { View } from "../courier/courier";
 import type { SyncAnswer } from "../courier/wire";
+import { PACK_SIZE, plan_compact } from "./compact";
 import type { Drawer } from "./drawer";
 import type { PlannedBase } from "./model";
 import type { PackRow, ViewRow } from "./open";
@@ -86,12 +87,7 @@ export function make_view(drawer: Drawer): View {
     });
   }
 
-  async function to_pack(scope: string, part: number, states: readonly WireState[]): Promise<PackRow> {
-    const personal = states.filter((wire) => drawer.is_personal(wire.kind));
-    const plain = JSON.stringify(states.filter((wire) => !drawer.is_personal(wire.kind)));
-    const sealed = personal.length === 0 ? null : await keys.seal(JSON.stringify(personal));
-    return { scope, part, plain, sealed, sealed_ids: personal.map((wire) => [wire.id, wire.seq ?? 0, wire.kind]) };
-  }
+  const to_pack = (scope: string, part: number, states: readonly WireState[]) => make_pack(drawer, scope, part, states);
 
   async function put_meta(change: Partial<ViewMeta>): Promise<void> {
     await drawer.serial(async () => {
@@ -139,6 +135,30 @@ export function make_view(drawer: Drawer): View {
       return removed;
     },
   };
+}
+
+async function make_pack(
+  drawer: Pick<Drawer, "is_personal" | "keys">,
+  scope: string,
+  part: number,
+  states: readonly WireState[],
+): Promise<PackRow> {
+  const personal = states.filter((wire) => drawer.is_personal(wire.kind));
+  const plain = JSON.stringify(states.filter((wire) => !drawer.is_personal(wire.kind)));
+  const sealed = personal.length === 0 ? null : await drawer.keys.seal(JSON.stringify(personal));
+  return { scope, part, plain, sealed, sealed_ids: personal.map((wire) => [wire.id, wire.seq ?? 0, wire.kind]) };
+}
+
+/** Turn changed rows into packs once there are enough of them. Gives how many rows went. */
+export function compact_view(drawer: Drawer): Promise<number> {
+  return drawer.serial(async () => {
+    if (!drawer.keys.unlocked || (await drawer.view.row_count()) < PACK_SIZE) return 0;
+    const { packs, rows } = await drawer.view.load();
+    const plan = await plan_compact(packs, rows, drawer.keys);
+    if (plan.rows.length === 0) return 0;
+    const made = await Promise.all(plan.packs.map((one) => make_pack(drawer, one.scope, one.part, one.states)));
+    return (await drawer.view.compact(plan.rows, made)) ? plan.rows.length : 0;
+  });
 }
 
 const tombstone = (id: string, kind: string, seq: number): ViewRow => ({

@@ -92,6 +92,29 @@ export class ViewStore {
     });
   }
 
+  row_count(): Promise<number> {
+    return this.#dbs.view.use((db) => db.count("rows"));
+  }
+
+  /** Rows become packs, or nothing happens: when another page changed one of them meanwhile it stays for next time. */
+  async compact(rows: readonly ViewRow[], packs: readonly PackRow[]): Promise<boolean> {
+    return this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows"], "readwrite", { durability: "strict" });
+      const held = tx.objectStore("rows");
+      const now = await Promise.all(rows.map((row) => held.get(row.id)));
+      const same = rows.every((row, i) => now[i]?.seq === row.seq && now[i]?.scope === row.scope && !now[i]?.gone);
+      const taken = await Promise.all(packs.map((pack) => tx.objectStore("packs").count([pack.scope, pack.part])));
+      const free = taken.every((count) => count === 0);
+      if (!same || !free) return false;
+      await Promise.all([
+        ...packs.map((pack) => tx.objectStore("packs").put(pack)),
+        ...rows.map((row) => held.delete(row.id)),
+        tx.done,
+      ]);
+      return true;
+    });
+  }
+
   async clear(): Promise<void> {
     await this.#dbs.view.use(async (db) => {
       const tx = db.transaction(["packs", "rows", "meta"], "readwrite", { durability: "strict" });
