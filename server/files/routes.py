@@ -79,7 +79,7 @@ def _check_version() -> None:
 
 def _number(name: str) -> int:
     text = request.headers.get(name, "")
-    if not text.isdecimal() or len(text) > 15:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 15:
         raise fail("bad_request", reason=name)
     return int(text)
 
@@ -157,7 +157,9 @@ def create(caller: Caller) -> Response:
     _check_version()
     length = _number("Upload-Length")
     metadata = _metadata()
-    key = _key(metadata.get("sha256", ""))
+    key = metadata.get("sha256", "")
+    if not KEY.match(key):
+        raise fail("bad_request", reason="sha256")
     mime = metadata.get("mime", "application/octet-stream")
     if not MIME.match(mime):
         mime = "application/octet-stream"
