@@ -5,7 +5,11 @@
  */
 import "./styles/tokens.css";
 import "./styles/base.css";
-import "./styles/components.css";
+import "./styles/bars.css";
+import "./styles/rows.css";
+import "./styles/forms.css";
+import "./styles/evidence.css";
+import "./styles/screens.css";
 import { createApp } from "vue";
 import App from "./App.vue";
 import { watch_updates } from "./components/app_update";
