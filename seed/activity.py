@@ -47,7 +47,7 @@ def _patrol(town: Maker, index: int, scope: str, number: int) -> tuple[Any, list
     patrol = town.draft(
         "patrol", scope, code=f"S{index + 1:02d}-X{number + 1:03d}", plan=town.plans[index], plan_kind=("full", "random", "focus")[index % 3],
         patroller=f"u_patrol{index + 1:02d}{'ab'[number % 2]}", started_at=f"{minutes[0][:14]}00:00+08:00", ended_at=minutes[-1], status="done",
-        blocks_planned=[f"{code}{block:03d}" for block in range(1, POINTS + 1)], summary="巡查正常" if number % 2 == 0 else "一处点位未到,次日补巡",
+        blocks_planned=[f"{code}{block:03d}" for block in range(1, POINTS + 1)], summary="巡查正常" if number % 2 == 0 else "一处点位未到，次日补巡",
     )  # fmt: skip
     entries: list[tuple[str, Any]] = []
     for step, block in enumerate(blocks[: POINTS - number % 2]):

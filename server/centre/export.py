@@ -57,7 +57,7 @@ def explain(field: Field) -> str:
     if field.choices is not None:
         parts.append("/".join(choice.zh for choice in field.choices.choices))
     if field.privacy != "none":
-        parts.append("个人信息,默认脱敏")
+        parts.append("个人信息，默认脱敏")
     parts.append(field.name)
     return ";".join(parts)
 
@@ -174,8 +174,8 @@ def export_kind(
         ("导出时间", datetime.fromtimestamp(now_ms / 1000, TOWN_TIME).strftime("%Y-%m-%d %H:%M:%S")),
         ("导出人", who),
         ("筛选条件", ";".join(where) or "无"),
-        ("个人信息", f"未脱敏,事由:{reason}(已留痕)" if reason else "已脱敏"),
-        ("争议数据", "“有争议”列为“是”的行,显示值为较谨慎或较新的填报,尚未裁决。"),
+        ("个人信息", f"未脱敏，事由:{reason}(已留痕)" if reason else "已脱敏"),
+        ("争议数据", "“有争议”列为“是”的行，显示值为较谨慎或较新的填报，尚未裁决。"),
     ]
     rows = load_rows(session, reader, kind, query, now_ms, unmasked=reason is not None)
     return workbook(kind, rows, stations, about)
