@@ -174,6 +174,7 @@ def test_wrong_codes_of_one_handheld_do_not_lock_the_enrolment_of_others(app: Fl
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
 def test_a_forwarded_address_is_believed_only_from_trusted_proxies(app: Flask, tmp_path: Path, proxies: int, seen: str) -> None:
     behind = create_app(replace(app.extensions["xunan"], trusted_proxies=proxies))
+    behind.testing = True
     login(behind, "nobody", WRONG, None, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
     with behind.app_context():
         row = db.session.get(LoginTry, tries.Try("nobody", None, seen).address_key)
