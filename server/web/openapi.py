@@ -105,8 +105,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 
 def _parameters(operation: Operation) -> list[Any]:
-    names = re.findall(r"<(?:\w+:)?(\w+)>", operation.rule)
-    found: list[Any] = [{"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in names]
+    found: list[Any] = [
+        {"in": "path", "name": name, "required": True, "schema": {"type": "integer", "minimum": 0} if kind == "int:" else {"type": "string"}}
+        for kind, name in re.findall(r"<(\w+:)?(\w+)>", operation.rule)
+    ]
     if operation.query is not None:
         found.append({"in": "query", "schema": operation.query})
     return found
