@@ -90,9 +90,9 @@ class RunningEngine implements Engine {
     const token = () => this.#session.stored.device_token ?? this.#session.token();
     const { now, jitter, set_timer } = ports;
     this.#transport = new Transport({ fetch: ports.fetch, base, token, set_timer });
-    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token }, (rec) => {
-      this.#drawer.model.touch([rec]);
-      this.#records_changed([rec]);
+    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token }, (recs) => {
+      this.#drawer.model.touch(recs);
+      this.#records_changed(recs);
       this.#emitter.emit("queue");
       this.#leader?.tell({ t: "uploads" });
     });

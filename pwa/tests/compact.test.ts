@@ -1,15 +1,11 @@
 /** Rows turn into packs: faster to open, and nothing shown changes, whatever happens in between (P-25, P-40). */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Engine } from "../src/engine";
 import { PACK_SIZE, plan_compact } from "../src/store/compact";
 import type { Keyring } from "../src/store/keys";
 import type { PackRow, ViewRow } from "../src/store/open";
 import { make_world, ready, SCOPE, type World } from "./rig";
-
-const open: Engine[] = [];
-afterEach(async () => {
-  for (const engine of open.splice(0)) await engine.close();
-});
+import { close_all, track } from "./tracked";
 
 const OTHER = "p".repeat(16);
 const id_of = (i: number) => `01980000-0000-7000-8000-${String(i).padStart(12, "0")}`;
@@ -17,7 +13,7 @@ const id_of = (i: number) => `01980000-0000-7000-8000-${String(i).padStart(12, "
 /** Records of another device, pulled as pages: half hazards, half persons. */
 async function pulled(world: World, count: number): Promise<Engine> {
   const engine = await ready(world);
-  open.push(engine);
+  track(engine);
   let h = "00000000";
   for (let i = 1; i <= count; i += 1) {
     const person = i % 2 === 0;
@@ -49,9 +45,9 @@ async function stored(world: World, name: "packs" | "rows"): Promise<any[]> {
 }
 
 async function reopen(world: World): Promise<Engine> {
-  for (const engine of open.splice(0)) await engine.close();
+  await close_all();
   const engine = await world.open();
-  open.push(engine);
+  track(engine);
   await engine.unlock("u_patrol07a", "123456");
   return engine;
 }
@@ -88,7 +84,7 @@ test("a page killed while packing keeps either all rows or the pack, never neith
   };
   try {
     await reopen(world);
-    for (const engine of open.splice(0)) await engine.close();
+    await close_all();
   } finally {
     IDBObjectStore.prototype.delete = remove;
   }

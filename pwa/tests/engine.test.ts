@@ -1,18 +1,9 @@
 /** The engine against a small server: what must hold whatever the network and the browser do (protocol section 9). */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { count, inc, remove, resolve } from "../src/desk";
 import type { Engine } from "../src/engine";
 import { hazard, json, make_world, ready, SCOPE, START_MS, STATION, type World } from "./rig";
-
-const open: Engine[] = [];
-const track = (engine: Engine) => {
-  open.push(engine);
-  return engine;
-};
-
-afterEach(async () => {
-  for (const engine of open.splice(0)) await engine.close();
-});
+import { close_all, track, untrack } from "./tracked";
 
 async function dump_database(name: string): Promise<string> {
   const db = await new Promise<IDBDatabase>((done, fail) => {
@@ -57,7 +48,7 @@ test("a saved record is there after the page dies, before any network (P-02, pro
 });
 
 async function make_reopened(world: World): Promise<Engine> {
-  for (const engine of open.splice(0)) await engine.close();
+  await close_all();
   return world.open();
 }
 
@@ -185,7 +176,7 @@ test("an evicted database is noticed and the lost ops are counted (property 18)"
   world.server.down = true;
   await engine.write([hazard("一")]);
   await engine.write([hazard("二")]);
-  for (const one of open.splice(0)) await one.close();
+  await close_all();
   await new Promise((done) => {
     indexedDB.deleteDatabase(`${world.prefix}-ops`).onsuccess = done;
   });
@@ -218,7 +209,7 @@ test("two pages share one engine; the other follows and takes over (property 17)
   await settle();
   expect(second.record(more[0]!)?.v.title).toBe("甲页");
   await first.close();
-  open.splice(open.indexOf(first), 1);
+  untrack(first);
   await settle();
   await second.write([hazard("接管")]);
   await second.sync_now();
@@ -502,11 +493,14 @@ test("a photo never delays data, and its record is not delivered before it is co
   await engine.attach("hazard", recs[0]!, new Blob(["photo-bytes"], { type: "image/jpeg" }), { role: "photo" });
   expect(engine.record(recs[0]!)?.files).toEqual({ total: 1, delivered: 0 });
   expect(engine.record(recs[0]!)?.delivery).toBe("local");
+  const tile = () => engine.records("attachment")[0]!;
+  expect(tile().delivery).toBe("local");
   world.server.down = false;
   await engine.sync_now();
   await settle();
   expect(ports_upload.size).toBe(1);
   expect(engine.record(recs[0]!)).toMatchObject({ files: { total: 1, delivered: 1 }, delivery: "delivered" });
+  expect(tile()).toMatchObject({ files: { total: 1, delivered: 1 }, delivery: "delivered" });
 });
 
 test("a rescue file carries every unsent line byte for byte, and its photos (P-61)", async () => {
@@ -518,10 +512,10 @@ test("a rescue file carries every unsent line byte for byte, and its photos (P-6
   const { unzipSync, strFromU8 } = await import("fflate");
   const zip = unzipSync(new Uint8Array(await (await engine.rescue_export()).arrayBuffer()));
   const header = JSON.parse(strFromU8(zip["header.json"]!));
-  const ops = strFromU8(zip["ops.ndjson"]!)
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const ops = JSON.parse(`[${strFromU8(zip["ops.ndjson"]!).trimEnd().replaceAll("\n", ",")}]`) as {
+    n: number;
+    line: string;
+  }[];
   expect(header).toMatchObject({ format: "xunan-rescue", count: 2, sealed_left_behind: 0, from: 1 });
   expect(header.signature).toBeTypeOf("string");
   expect(ops.map((op) => op.n)).toEqual([1, 2]);

@@ -1,18 +1,9 @@
 /** Files at rest on a lost handheld: nothing readable in any database, and nothing lost or renamed by it (M-46). */
 import { createHash } from "node:crypto";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Engine } from "../src/engine";
 import { hazard, make_world, ready, type World } from "./rig";
-
-const open: Engine[] = [];
-const track = (engine: Engine) => {
-  open.push(engine);
-  return engine;
-};
-
-afterEach(async () => {
-  for (const engine of open.splice(0)) await engine.close();
-});
+import { track, untrack } from "./tracked";
 
 const SECRET = "face-of-a-person".repeat(8);
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
@@ -145,7 +136,7 @@ test("a page that starts locked holds a photo back until its person unlocks", as
   const sent = record_uploads(world);
   const { engine, name } = await with_photo(world);
   await engine.close();
-  open.splice(0);
+  untrack();
   world.server.down = false;
   world.pass(3_600_000);
   const again = track(await world.open());
@@ -167,7 +158,7 @@ test("a track chunk kept while locked is sealed too and readable after unlocking
   const { sha256: name } = await engine.keep_file(new Blob([SECRET]), info);
   expect(await stored_text(world)).not.toContain("face-of-a-person");
   await engine.close();
-  open.splice(0);
+  untrack();
   const again = track(await world.open());
   await again.unlock("u_patrol07a", "123456");
   expect(await (await again.file(name))?.text()).toBe(SECRET);
@@ -183,7 +174,7 @@ test("bytes moved to another file's row never open", async () => {
     owner_kind: "patrol",
   });
   await engine.close();
-  open.splice(0);
+  untrack();
   const rows = await raw_rows(world);
   const db = await raw_open(`${world.prefix}-blobs`);
   const tx = db.transaction("blobs", "readwrite");
@@ -208,7 +199,7 @@ test("files of the version before sealing are read, delivered, and sealed after 
   await engine.sync_now();
   await until(() => expect(sent.get(waiting)).toBe(SECRET));
   await engine.close();
-  open.splice(0);
+  untrack();
   expect(await stored_text(world)).not.toContain("face-of-a-person");
   const again = track(await world.open());
   await again.unlock("u_patrol07a", "123456");

@@ -1,7 +1,7 @@
 /** Forks: a disk was copied or set back, a server was set back. Nothing is lost, nothing is stored twice (P-23, P-24). */
-import { afterEach, expect, test } from "vitest";
-import type { Engine } from "../src/engine";
+import { expect, test } from "vitest";
 import { hazard, make_world, ready, SCOPE, type World } from "./rig";
+import { track } from "./tracked";
 
 const other = (rec: string, f: Record<string, unknown>) => ({
   rec,
@@ -16,16 +16,6 @@ const to_titles = (world: World, rec: string) =>
     .get(rec)!
     .record.reg.get("title")!
     .map(([, value]) => value);
-const open: Engine[] = [];
-const track = (engine: Engine) => {
-  open.push(engine);
-  return engine;
-};
-
-afterEach(async () => {
-  for (const engine of open.splice(0)) await engine.close();
-});
-
 test("a fork renumbers unsent ops and their parents, and nothing is lost or disputed (P-24)", async () => {
   const world = make_world();
   const engine = track(await ready(world));

@@ -1,18 +1,11 @@
 /** What a device does when its sign-in ended at the town: it delivers, keeps what it has, and says that somebody must sign in (P-40). */
-import { afterEach, expect, test } from "vitest";
-import type { Engine } from "../src/engine";
+import { expect, test } from "vitest";
 import { hazard, make_world, ready } from "./rig";
-
-const open: Engine[] = [];
-
-afterEach(async () => {
-  for (const engine of open.splice(0)) await engine.close();
-});
+import { track } from "./tracked";
 
 test("an ended sign-in still delivers, purges nothing, and asks for a login (P-40)", async () => {
   const world = make_world();
-  const engine = await ready(world);
-  open.push(engine);
+  const engine = track(await ready(world));
   const { recs } = await engine.write([hazard("一")]);
   await engine.sync_now();
   world.server.scopes = [];

@@ -34,7 +34,7 @@ export class Files {
     drawer: Drawer,
     transport: Transport,
     where: { base(): string; token(): string | null },
-    changed: (owner: string) => void,
+    changed: (recs: string[]) => void,
   ) {
     this.#ports = ports;
     this.#drawer = drawer;
@@ -50,7 +50,8 @@ export class Files {
       now,
       jitter,
       set_timer,
-      changed: (row) => changed(row.owner),
+      // The photo is a record of its own: its tile has to say the same as the record it belongs to.
+      changed: (row) => changed([row.owner, ...drawer.model.attachments_of(row.owner)]),
     });
   }
 
