@@ -23,6 +23,8 @@ interface LoginAnswer {
   town?: { name: string } | null;
 }
 
+/** Names are asked for again after this long: people change posts rarely. */
+const NAMES_MS = 12 * 3_600_000;
 const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
 
 const base64 = (bytes: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(bytes)));
@@ -111,6 +113,21 @@ export class Accounts {
       await this.#session.open_for(user_id);
     } finally {
       this.#session.face.pin_wait_until_ms = this.#keys.pin_wait_until(user_id);
+    }
+  }
+
+  /** Names to show beside what others wrote. Offline the ones kept are used; true when there is something new to show. */
+  async refresh_names(): Promise<boolean> {
+    const { stored, open_user } = this.#session;
+    const now = this.#ports.now();
+    const age = stored.names === null ? Number.POSITIVE_INFINITY : Math.abs(now - stored.names.at);
+    if (open_user === null || age < NAMES_MS) return false;
+    try {
+      const { items } = await this.#transport.get_json<{ items: { id: string; name: string }[] }>("/api/v1/colleagues");
+      await this.#session.save_names(Object.fromEntries(items.map((one) => [one.id, one.name])), now);
+      return true;
+    } catch {
+      return false; // offline, or a town that does not give names: ids are shown
     }
   }
 

@@ -371,10 +371,10 @@ class RunningEngine implements Engine {
   async #opened(): Promise<void> {
     await this.#drawer.reload();
     await this.#files.queue.unlocked();
-    // Beside the screens: neither reading nor saving waits for it.
     this.#opening_files = this.#drawer
       .open_files()
       .then(() => compact_view(this.#drawer))
+      .then(() => this.#accounts.refresh_names())
       .then(undefined, (error: unknown) => this.#incident("after_unlock", { why: String(error) }));
   }
 

@@ -77,6 +77,8 @@ export interface Session {
   town: { name: string } | null;
   users: SessionUser[];
   user: SessionUser | null;
+  /** Names of colleagues by user id; empty while locked. */
+  names: Readonly<Record<string, string>>;
   station: { code: string; name: string } | null;
   scopes: string[];
   /** The server no longer accepts our token: data stays, work goes on, a new login is needed to deliver. */

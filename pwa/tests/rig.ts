@@ -161,7 +161,6 @@ export class FakeServer {
         letter: "K7",
         town: { name: "示例镇" },
         station_code: STATION,
-        server_time: "",
       });
     }
     if (path === "/api/v1/login") {
@@ -190,6 +189,7 @@ export class FakeServer {
           .map((one) => ({ sha256: one, size: this.files.get(one), state: "complete" })),
       });
     }
+    if (path === "/api/v1/colleagues") return json({ items: [{ id: "u_head", name: "站长甲" }] });
     if (path === "/api/v1/snapshots") {
       const scopes = this.scopes.map((scope) => ({
         scope,

@@ -147,3 +147,18 @@ def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
         ]  # fmt: skip
 
     return _page(session, wanted, query, describe)
+
+
+def list_colleagues(session: Session, scopes: tuple[str, ...]) -> list[dict[str, str]]:
+    """Names of everybody who ever held a post in one of the scopes, or for the whole town: their work is still shown there."""
+    codes = [scope.partition(":")[2] for scope in scopes if scope.startswith("station:")]
+    if not codes:
+        return []
+    rows = session.execute(
+        select(User.id, User.name)
+        .join(Post, Post.user_id == User.id)
+        .where(or_(Post.station_code.in_(codes), Post.station_code.is_(None)))
+        .distinct()
+        .order_by(User.id)
+    )
+    return [{"id": user_id, "name": name} for user_id, name in rows]

@@ -12,9 +12,10 @@ from flask import request
 import server.accounts.admin_routes  # noqa: F401 - its endpoints belong to the same blueprint
 from server.accounts import bp, service, tries
 from server.accounts.calling import bearer_device, settings
+from server.accounts.listing import list_colleagues
 from server.accounts.models import Device, User
 from server.accounts.rights import Caller, build_caller
-from server.accounts.schemas import DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
+from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
 from server.db import db, unit
 from server.errors import fail
 from server.ledger.clock import now_ms
@@ -125,3 +126,13 @@ def me(caller: Caller) -> dict[str, Any]:
     described = service.describe_user(session, user, now_ms())
     session.rollback()
     return {"user": described, "device_id": device.id, "scopes": caller.scopes}
+
+
+@endpoint(
+    bp, "GET", "/colleagues", auth="device", returns=ColleaguesOut, summary="Names of those whose work the caller may see, to show offline"
+)
+def colleagues(caller: Caller) -> dict[str, Any]:
+    """The names; a device nobody is signed in on gets none."""
+    found = list_colleagues(db.session(), caller.scopes)
+    db.session.rollback()
+    return {"items": found}

@@ -93,6 +93,19 @@ class MeOut(Schema):
     scopes = fields.List(Text(), required=True)
 
 
+class ColleagueOut(Schema):
+    """A name to show beside what somebody wrote; nothing else about him."""
+
+    id = Text(required=True)
+    name = Text(required=True)
+
+
+class ColleaguesOut(Schema):
+    """People who hold, or held, a post where the caller may look."""
+
+    items = fields.List(fields.Nested(ColleagueOut), required=True)
+
+
 class DoneOut(Schema):
     """Nothing to say but that it is done."""
 

@@ -15,7 +15,7 @@ export function field_of(kind: string, name: string): Field | undefined {
 export function user_name(engine: Engine, id: unknown): string {
   if (typeof id !== "string" || id === "") return "";
   const own = engine.session.users.find((user) => user.id === id);
-  return own?.name ?? t("who.other", { id: id.replace(/^u_/, "").slice(0, 12) });
+  return own?.name ?? engine.session.names[id] ?? t("who.other", { id: id.replace(/^u_/, "").slice(0, 12) });
 }
 
 /** The one line that names a record. */

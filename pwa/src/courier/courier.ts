@@ -221,7 +221,8 @@ export class Courier {
     if (acked > self.acked) this.#progress_ms = this.#deps.now();
     if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
     // A sign-in that ended still delivers and receives nothing (P-40): the person has to be told, or he waits for ever.
-    if (answer.scopes.granted.length === 0) this.state.needs_login = true;
+    if (this.#deps.scopes() === null && answer.scopes.granted.every((one) => one === "town"))
+      this.state.needs_login = true;
     const left = (chain()?.n ?? 0) > acked && batch.length < lines.length;
     if (push_only) return left || batch.length > 0;
     await view.apply_page(answer, this.#deps.now());

@@ -27,6 +27,8 @@ export interface StoredSession {
   codes: number;
   lost: number;
   skew_s: number;
+  /** Names of colleagues, sealed, and when they were asked for (device clock, only to ask again). */
+  names: { at: number; sealed: Sealed } | null;
 }
 
 const EMPTY: StoredSession = {
@@ -39,6 +41,7 @@ const EMPTY: StoredSession = {
   codes: 0,
   lost: 0,
   skew_s: 0,
+  names: null,
 };
 
 export class SessionStore {
@@ -59,6 +62,7 @@ export class SessionStore {
       town: null,
       users: [],
       user: null,
+      names: {},
       station: null,
       scopes: [],
       needs_login: false,
@@ -93,12 +97,21 @@ export class SessionStore {
     const token = await this.#keys.unseal_text(user.grant_token);
     if (token === null) return false;
     this.open_user = { user, token };
+    const { names } = this.stored;
+    const text = names === null ? null : await this.#keys.unseal_text(names.sealed);
+    this.face.names = text === null ? {} : JSON.parse(text);
     this.refresh();
     return true;
   }
 
+  async save_names(names: Readonly<Record<string, string>>, at: number): Promise<void> {
+    await this.save({ names: { at, sealed: await this.#keys.seal(JSON.stringify(names)) } });
+    if (this.open_user !== null) this.face.names = names;
+  }
+
   close_user(): void {
     this.open_user = null;
+    this.face.names = {};
     this.refresh();
   }
 

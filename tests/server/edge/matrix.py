@@ -148,6 +148,7 @@ MATRIX: dict[str, Row] = {
     "accounts.enrol": Row(PUBLIC, send("/enrol", {"code": "WRONG-CODE"}), (422,)),
     "accounts.login": Row(PUBLIC, send("/login", {"username": "nobody", "password": "x", "desk": True}), (401, 429)),
     "accounts.me": Row(USER, get("/me"), foreign="absent", shows=False),
+    "accounts.colleagues": Row(DEVICE, get("/colleagues"), foreign="absent", shows=False),
     "accounts.users": Row(ADMIN, get("/admin/users")),
     "accounts.user": Row(ADMIN, user_deed("")),
     "accounts.new_user": Row(ADMIN, send("/admin/users", {"username": "fresh", "name": "新", "password": PASSWORD}), (201,)),

@@ -1,0 +1,30 @@
+"""Names of colleagues: of one's own station and of the town centre, to people with a sign-in that holds, and nothing but names."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from server.accounts import service
+from server.accounts.models import Grant
+from server.db import db, unit
+from tests.server.edge.people import AT, PASSWORD, STATION_CODE, Person
+
+
+def test_a_patroller_gets_names_of_his_station_and_the_centre_only(app: Flask, person: Person) -> None:
+    with app.app_context(), unit() as session:
+        gone = service.add_user(session, AT, "test", "former", "曾在岗", PASSWORD)
+        service.add_post(session, AT, "test", gone.id, "patroller", STATION_CODE)
+    answer = person("patroller").call("GET", "/colleagues").json
+    assert {item["name"] for item in answer["items"]} == {"admin", "operator", "head", "patroller", "曾在岗"}
+    assert {key for item in answer["items"] for key in item} == {"id", "name"}
+    assert {item["name"] for item in person("stranger").call("GET", "/colleagues").json["items"]} == {"admin", "operator", "stranger"}
+
+
+def test_a_sign_in_that_ended_gets_no_names(app: Flask, person: Person) -> None:
+    client = person("patroller")
+    with app.app_context(), unit() as session:
+        session.query(Grant).update({"expires_at": AT})
+    assert client.call("GET", "/colleagues").status_code == 401
+    client.token = client.device_token
+    assert client.call("GET", "/colleagues").json == {"items": []}
+    db.session.rollback()
