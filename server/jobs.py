@@ -79,10 +79,11 @@ def is_due(session: Session, at: int) -> bool:
     return found is not None
 
 
-def take(session: Session, at: int) -> tuple[int, str, Any] | None:
+def take(session: Session, at: int) -> tuple[int, str, Any, int] | None:
     """Lease the oldest due job, or None. Two runners never lease the same one at the same time.
 
-    A job that used up its tries by dying is marked failed; it comes back without a name, not to be run.
+    Gives id, name, arguments and the end of the lease, which tells whether the lease is still ours when the work is done. A job
+    that used up its tries by dying is marked failed; it comes back without a name, not to be run.
     """
     with unit(session):
         row = session.scalars(
@@ -97,9 +98,9 @@ def take(session: Session, at: int) -> tuple[int, str, Any] | None:
         if row.tries >= TRIES_MAX:
             # Its process died each time before it could say why: not again.
             row.state, row.error = "failed", row.error or "Crashed"
-            return row.id, "", None
+            return row.id, "", None, 0
         row.state, row.tries, row.due_at = "running", row.tries + 1, at + LEASE_MS
-        return row.id, row.name, row.args
+        return row.id, row.name, row.args, row.due_at
 
 
 def run_one(session: Session, at: int) -> bool:
@@ -107,7 +108,8 @@ def run_one(session: Session, at: int) -> bool:
     leased = take(session, at)
     if leased is None:
         return False
-    job_id, name, args = leased
+    job_id, name, args, lease = leased
+    ours = (Job.id == job_id) & (Job.state == "running") & (Job.due_at == lease)
     if not name:
         log.error("job_gave_up", job=job_id)
         return True
@@ -117,13 +119,15 @@ def run_one(session: Session, at: int) -> bool:
         session.rollback()
         log.exception("job_failed", job=job_id, name=name)
         with unit(session):
-            row = session.get_one(Job, job_id)
-            row.error = type(error).__name__
-            row.state = "failed" if row.tries >= TRIES_MAX else "waiting"
-            row.due_at = at + 1000 * 4**row.tries
+            row = session.scalars(select(Job).where(ours).with_for_update()).first()
+            if row is not None:
+                row.error = type(error).__name__
+                row.state = "failed" if row.tries >= TRIES_MAX else "waiting"
+                row.due_at = at + 1000 * 4**row.tries
         return True
     with unit(session):
-        session.execute(update(Job).where(Job.id == job_id).values(state="done", error=None))
+        # Whoever took it over after our lease ended writes what becomes of it.
+        session.execute(update(Job).where(ours).values(state="done", error=None))
     return True
 
 

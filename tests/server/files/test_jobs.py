@@ -1,8 +1,13 @@
-"""Durable jobs: a crash, a lost bell or a lost Redis delays one and loses none (in this process and with a real rq worker)."""
+"""Durable jobs: a crash, a lost bell or a lost Redis delays one and loses none."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from server import jobs
 from server.db import db, unit
+from server.files.models import StoredFile
 from server.jobs import LEASE_MS, QUEUE, TRIES_MAX, Job, Sweep, bell, drain, run_one, take
 from tests.server.files.services import valkey
-from tests.tools.serving import free_port
+from tests.tools.serving import ROOT, free_port
 
 AT = 1_760_000_000_000
 
@@ -68,6 +74,32 @@ def test_a_job_whose_process_died_is_taken_again_after_its_lease(ran: list[Any])
     assert states() == [("note", "done", 2)]
 
 
+def test_who_lost_his_lease_does_not_say_what_became_of_the_job(ran: list[Any], app: Flask) -> None:
+    def slow(_session: Session, _args: dict[str, Any], _at: int) -> None:
+        with app.app_context():
+            assert take(db.session(), AT + LEASE_MS) is not None, "somebody else takes it meanwhile"
+
+    jobs.register("slow", slow)
+    put("slow")
+    assert run_one(db.session(), AT)
+    assert states() == [("slow", "running", 2)]
+
+
+def test_two_runners_at_once_never_take_the_same_job(ran: list[Any], app: Flask) -> None:
+    for number in range(12):
+        put("note", what=number)
+
+    def run(_: int) -> None:
+        with app.app_context():
+            while run_one(db.session(), AT):
+                pass
+            db.session.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+    assert sorted(ran) == list(range(12))
+
+
 def test_a_job_that_kills_its_process_every_time_is_given_up(ran: list[Any]) -> None:
     put("note", what="x")
     at = AT
@@ -111,3 +143,26 @@ def test_redis_gone_and_back_loses_nothing(ran: list[Any], app: Flask, tmp_path:
             assert [job.func_name for job in queue.jobs] == ["server.jobs.run_from_queue"]
     assert drain() == 1, "what the worker runs"
     assert ran == ["while Redis is away"]
+
+
+def test_a_real_worker_does_what_the_table_says(app: Flask, tmp_path: Path) -> None:
+    """`flask worker` in its own process: rung through a real Valkey, it drains the table and makes a photo's small versions."""
+    settings = app.extensions["xunan"]
+    data = b"%PDF-1.4 not an image"
+    key = sha256(data).hexdigest()
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    with app.app_context():
+        assert app.extensions["xunan_uploads"].adopt(db.session(), key, source, "image/jpeg", AT)
+    with valkey(tmp_path) as (url, _):
+        bell(url)()
+        environment = os.environ | {
+            "XUNAN_DATABASE_URL": settings.database_url, "XUNAN_DATA_DIR": str(settings.data_dir), "XUNAN_REDIS_URL": url, "XUNAN_LOG_LEVEL": "ERROR",
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", "worker", "--burst"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    with app.app_context():
+        assert states() == [("media", "done", 1)]
+        assert db.session.get_one(StoredFile, key).state == "damaged"

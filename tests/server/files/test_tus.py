@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -117,7 +118,12 @@ def test_uploads_nobody_goes_on_with_end_after_their_time(tus: Tus, app: Flask) 
         db.session.rollback()
         assert expires >= now_ms() + EXPIRE_MS - 60_000
         assert held.expire(db.session(), expires - 1) == 0
-        assert held.expire(db.session(), expires) == 1
+        # A byte that came 20 days later.
+        later = (expires - 10 * 86_400_000) / 1000
+        os.utime(held.folder / f"{KEY}.part", (later, later))
+        assert held.expire(db.session(), expires + 1) == 0
+        assert held.expire(db.session(), expires + 20 * 86_400_000 - 60_000) == 0
+        assert held.expire(db.session(), expires + 20 * 86_400_000 + 60_000) == 1
     assert tus.head(KEY).status_code == 404
     assert not list(held.folder.iterdir())
 
