@@ -98,6 +98,7 @@ def completeness(handhelds: Iterable[Handheld], now_ms: int) -> dict[str, Any]:
         "ops_unsent": sum(each.pending for each in holding),
         "files_unsent": sum(each.files for each in holding),
         "bytes_unsent": sum(each.bytes for each in holding),
+        "handhelds_seen": len(field_devices),
         "never_seen": sum(1 for each in counted if each.last_seen_ms is None and each.kind == "handheld"),
         "silent": sum(1 for each in field_devices if (each.last_seen_ms or 0) < now_ms - SILENT_AFTER_MS),
         "oldest_contact_ms": oldest,
@@ -109,8 +110,10 @@ def stamp_text(stamp: dict[str, Any]) -> str:
     words = f"数据截至 {str(stamp['as_of'])[:16].replace('T', ' ')}"
     if stamp["devices_unsent"]:
         words += f" · {stamp['devices_unsent']} 台终端有 {stamp['ops_unsent']} 条记录、{stamp['files_unsent']} 个文件未上报"
-    else:
+    elif stamp["handhelds_seen"]:
         words += " · 已联系的终端均无未上报"
+    else:
+        words += " · 尚无手持终端联系"
     if stamp["silent"]:
         words += f" · {stamp['silent']} 台终端超过 12 小时未联系"
     if stamp["never_seen"]:

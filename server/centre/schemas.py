@@ -105,6 +105,7 @@ class CompletenessSchema(Schema):
     ops_unsent = fields.Integer(required=True)
     files_unsent = fields.Integer(required=True)
     bytes_unsent = fields.Integer(required=True)
+    handhelds_seen = fields.Integer(required=True)
     never_seen = fields.Integer(required=True)
     silent = fields.Integer(required=True)
     oldest_contact_ms = fields.Integer(allow_none=True)

@@ -150,7 +150,7 @@ def decide(handheld: Handheld, rec: str, field: str, candidate: int) -> None:
     )
 
 
-def open_centre(playwright: Playwright, base: str, profile: Path, username: str) -> Page:
+def open_centre(playwright: Playwright, base: str, profile: Path, username: str, password: str = PASSWORD) -> Page:
     """The desk of the town centre, 1440×900, signed in."""
     context = playwright.chromium.launch_persistent_context(
         str(profile), executable_path=find(), args=ARGUMENTS, viewport={"width": 1440, "height": 900}, locale="zh-CN"
@@ -160,7 +160,7 @@ def open_centre(playwright: Playwright, base: str, profile: Path, username: str)
     page.goto(base)
     page.get_by_test_id("enrol-desk").click()
     page.get_by_test_id("login-username").fill(username)
-    page.get_by_test_id("login-password").fill(PASSWORD)
+    page.get_by_test_id("login-password").fill(password)
     page.get_by_test_id("login-submit").click()
     expect(page.get_by_test_id("centre-overview")).to_be_visible()
     expect(page.get_by_test_id("stamp").first).to_contain_text(re.compile("数据截至"))

@@ -17,6 +17,7 @@ export interface Stamp {
   ops_unsent: number;
   files_unsent: number;
   bytes_unsent: number;
+  handhelds_seen: number;
   never_seen: number;
   silent: number;
   oldest_contact_ms: number | null;
@@ -176,13 +177,18 @@ export async function get<T>(path: string, query: Query = {}): Promise<T> {
   return (await (await call(with_query(path, query))).json()) as T;
 }
 
-export async function post<T>(path: string, body: unknown = {}): Promise<T> {
-  const response = await call(path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+export async function send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
+  const json =
+    body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  const response = await call(path, { method, ...json });
   return (response.status === 204 ? {} : await response.json()) as T;
+}
+
+export const post = <T>(path: string, body: unknown = {}): Promise<T> => send<T>("POST", path, body);
+
+/** A whole file as the body. */
+export async function send_file<T>(path: string, file: Blob, mime: string): Promise<T> {
+  return (await (await call(path, { method: "POST", headers: { "content-type": mime }, body: file })).json()) as T;
 }
 
 /** Fetch a file with our rights and hand it to the browser's own save dialog. */

@@ -4,9 +4,9 @@
  */
 
 import { type Field, KINDS } from "../../generated/kinds";
-import { choice_label, field_label, locale, moment } from "../../i18n";
+import { choice_codes, choice_label, field_label, locale, moment } from "../../i18n";
 import type { Names } from "./client";
-import { w } from "./words";
+import { w, w_or } from "./words";
 
 export const field_of = (kind: string, name: string): Field | undefined =>
   KINDS[kind]?.fields[name] ?? KINDS[kind]?.fields[name.split(".")[0] ?? ""];
@@ -23,10 +23,19 @@ export function full_time(value: unknown): string {
   return at.toLocaleString(locale.value === "en" ? "en-GB" : "zh-CN", { hour12: false });
 }
 
+/** Keys of a setting's value, and codes in it that stand for a choice of some list. */
+const CHOICE_OF: Readonly<Record<string, string>> = Object.fromEntries(
+  ["severity", "block_type"].flatMap((list) => choice_codes(list).map((code) => [code, list])),
+);
+export const setting_word = (code: string): string => {
+  const list = CHOICE_OF[code];
+  return list === undefined ? w_or("part", code) : choice_label(list, code);
+};
+
 function plain_object(value: object): string {
   return Object.entries(value)
     .filter(([, each]) => each !== null && each !== "")
-    .map(([name, each]) => `${name} ${typeof each === "object" ? JSON.stringify(each) : each}`)
+    .map(([name, each]) => `${setting_word(name)} ${typeof each === "object" ? JSON.stringify(each) : each}`)
     .join(" · ");
 }
 
@@ -47,7 +56,8 @@ export function show(kind: string, name: string, value: any, names: Partial<Name
   }
   if (field?.type === "geometry") return `${value.rings?.[0]?.length ?? 0} 点`;
   if (Array.isArray(value)) {
-    if (value.every((each) => typeof each !== "object")) return value.join("、");
+    if (value.every((each) => typeof each !== "object"))
+      return value.map((each) => setting_word(String(each))).join("、");
     return locale.value === "en" ? `${value.length} entries` : `${value.length} 条`;
   }
   if (typeof value === "object") return plain_object(value);

@@ -15,6 +15,8 @@ export const PAGES = [
   "grid",
   "devices",
   "settings",
+  "users",
+  "audit",
 ] as const;
 export type Page = (typeof PAGES)[number];
 
