@@ -311,11 +311,12 @@ def set_back(town: Town, random: Random) -> None:
 
 
 def clone(town: Town, random: Random) -> None:
-    """A disk is copied to a second device: two with one identity."""
+    """A disk is copied to a second device: two with one identity, the copy sometimes enrolled anew."""
     if len(town.devices) >= 7:
         return
     first = random.choice(town.devices)
     twin = Handheld(f"{first.name}'", first.user, first.scopes, Random(random.getrandbits(64)), copy.deepcopy(first.disk))
+    twin.enrolled = twin.name if random.random() < 0.3 else first.enrolled
     if any(device.name == twin.name for device in town.devices):
         return
     town.devices.append(twin)

@@ -92,6 +92,11 @@ class Handheld:
     skew: int = 0
     ops_max: int = OPS_MAX
     kill_at: str = ""
+    # As enrolled: a copied disk carries the enrolment of the original.
+    enrolled: str = ""
+
+    def __post_init__(self) -> None:
+        self.enrolled = self.enrolled or self.name
 
     @staticmethod
     def fresh(name: str, user: str, scopes: tuple[str, ...], random: Random) -> Handheld:

@@ -144,7 +144,7 @@ class Town:
         return answer
 
     def _serve(self, device: Handheld, body: bytes) -> bytes:
-        caller = Caller(f"d_{device.name}", device.scopes)
+        caller = Caller(f"d_{device.enrolled}", device.scopes)
         try:
             return exchange(db.session(), caller, body, self.now_ms)
         except PowerCut as cut:
