@@ -23,6 +23,7 @@ from server.accounts.models import Device, Post, User
 from server.accounts.rights import ROLES
 from server.accounts.tries import folded
 from server.db import db, migrate, reading, unit
+from server.doctor import examine
 from server.errors import ProblemError
 from server.ledger.clock import now_ms
 from server.settings import Settings
@@ -241,6 +242,16 @@ def install(app: Flask) -> None:
             click.echo(restore(_settings(), folder, replace=replace))
         except BackupError as error:
             raise click.ClickException(str(error)) from error
+
+    @app.cli.command("doctor")
+    @click.option("--backups", type=click.Path(path_type=Path), help="Also look at the sets in this backup folder.")
+    def doctor_(backups: Path | None) -> None:
+        """Look at everything this server stands on; fails when something is wrong."""
+        found = examine(_settings(), backups)
+        for each in found:
+            click.echo(f"{each.state:<6}{each.name}: {each.words}")
+        if any(each.state == "wrong" for each in found):
+            raise click.ClickException("something is wrong")
 
     @app.cli.command("worker")
     @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
