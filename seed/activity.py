@@ -69,7 +69,7 @@ def _inspection(town: Maker, index: int, scope: str, number: int, patrol: str) -
     answers: dict[str, Any] = {}
     for step, item in enumerate(section["items"]):
         result = "bad" if (index + step) % 7 == 3 else "na" if (index + step) % 11 == 5 else "ok"
-        answers[f"ans.{item['id']}"] = {"r": result, "note": "现场已告知"} if result == "bad" else {"r": result}
+        answers[f"ans.{item['id']}"] = {"r": result, "t": item["title"]} | ({"note": "现场已告知"} if result == "bad" else {})
     day = -1 - 2 * number
     return town.draft(
         "inspection", scope, code=f"S{index + 1:02d}-J{number + 1:03d}", template=town.template, template_version=1,

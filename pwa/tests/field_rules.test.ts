@@ -1,6 +1,7 @@
 /** Rules of the field work that decide what a person is shown: near duplicates. */
 import { describe, expect, it } from "vitest";
 import type { Rec } from "../src/engine";
+import { pinned } from "../src/screens/field/checklist";
 import { NEAR_M, near_duplicates } from "../src/screens/field/near";
 
 const LAT_E7_PER_M = 1e7 / 111_195;
@@ -41,4 +42,23 @@ describe("near duplicates of a hazard", () => {
     expect(near_duplicates([hazard("a", 1)], null, at(0), "own")).toEqual([]);
     expect(near_duplicates([hazard("a", 1)], "corridor_clutter", null, "own")).toEqual([]);
   });
+});
+
+it("a checklist in hand keeps the words it was asked with when its template is rewritten (pinned)", () => {
+  const rewritten = [
+    {
+      id: "s1",
+      title: "楼道",
+      items: [
+        { id: "a", title: "新说法" },
+        { id: "c", title: "新增项" },
+      ],
+    },
+  ];
+  const values = { "ans.a": { r: "ok", t: "老说法" }, "ans.b": { r: "bad", t: "已撤项" }, "ans.c": null, title: "x" };
+  expect(pinned(rewritten, values, "原版").map((section) => section.items.map((item) => item.title))).toEqual([
+    ["老说法", "新增项"],
+    ["已撤项"],
+  ]);
+  expect(pinned(rewritten, {}, "原版")).toEqual(rewritten);
 });

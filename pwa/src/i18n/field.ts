@@ -314,6 +314,7 @@ export const field = {
   ],
   "inspection.version": ["模板第 {n} 版", "template v{n}"],
   "inspection.newer": ["模板已有第 {n} 版；本次按原版填完。", "Version {n} exists; this one keeps its own."],
+  "inspection.former": ["原版模板的检查项", "Items of the earlier version"],
   "inspection.progress": ["{n}/{of} 项 · 不合格 {bad}", "{n}/{of} · {bad} not OK"],
   "inspection.hazard": ["已生成隐患", "Hazard"],
   "inspection.make_hazard": ["生成隐患", "Make a hazard"],

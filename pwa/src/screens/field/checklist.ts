@@ -23,3 +23,26 @@ export function sections_of(value: unknown): Section[] {
       items: (section.items ?? []).map((item) => ({ ...item, id: String(item.id) })),
     }));
 }
+
+/**
+ * The checklist as its answers know it: an answered item keeps the wording it was asked with, also when the template was
+ * rewritten or the item taken out since. `former` names the section of items that are gone.
+ */
+export function pinned(
+  sections: readonly Section[],
+  values: Readonly<Record<string, unknown>>,
+  former: string,
+): Section[] {
+  const asked = new Map<string, string>();
+  for (const [name, value] of Object.entries(values)) {
+    const words = (value as { t?: unknown } | null)?.t;
+    if (name.startsWith("ans.") && typeof words === "string") asked.set(name.slice("ans.".length), words);
+  }
+  const kept = sections.map((section) => ({
+    ...section,
+    items: section.items.map((item) => ({ ...item, title: asked.get(item.id) ?? item.title })),
+  }));
+  for (const section of kept) for (const item of section.items) asked.delete(item.id);
+  const gone = [...asked].map(([id, title]) => ({ id, title }));
+  return gone.length === 0 ? kept : [...kept, { id: "former", title: former, items: gone }];
+}
