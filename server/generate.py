@@ -21,6 +21,8 @@ from sync.fields import ChoiceList, Field, Kind
 TARGET = Path(__file__).resolve().parent.parent / "pwa" / "src" / "generated"
 HEADER = "// Generated from server declarations by `python -m server.generate`. Never edit.\n"
 
+# A kind or field of another version may be called "constructor": what every object inherits must not be found here.
+_BARE = "const bare = <T extends object>(entries: T): T => Object.assign(Object.create(null), entries);\n"
 _SHAPES = """
 export type Merge = "register" | "cautious" | "counter" | "set" | "append" | "file" | "track" | "map" | "life";
 export type FieldType =
@@ -123,9 +125,9 @@ def _field_data(field: Field) -> dict[str, Any]:
 
 def kinds_ts(kinds: Iterable[Kind], lists: Iterable[ChoiceList]) -> str:
     """Text of kinds.ts: KINDS and LISTS as const data."""
-    lines = [HEADER + _SHAPES, "export const LISTS: Readonly<Record<string, ChoiceList>> = {"]
+    lines = [HEADER + _SHAPES, _BARE, "export const LISTS: Readonly<Record<string, ChoiceList>> = bare({"]
     lines += [f"  {each.name}: {_json(_list_data(each))}," for each in lists]
-    lines += ["};", "", "export const KINDS: Readonly<Record<string, Kind>> = {"]
+    lines += ["});", "", "export const KINDS: Readonly<Record<string, Kind>> = bare({"]
     for kind in kinds:
         head = {
             "name": kind.name, "zh": kind.zh, "en": kind.en, "scope": kind.scope, "write_roles": kind.write_roles,
@@ -133,10 +135,10 @@ def kinds_ts(kinds: Iterable[Kind], lists: Iterable[ChoiceList]) -> str:
         }  # fmt: skip
         lines.append(f"  {kind.name}: {{")
         lines += [f"    {key}: {_json(value)}," for key, value in head.items()]
-        lines.append("    fields: {")
+        lines.append("    fields: bare({")
         lines += [f"      {field.name}: {_json(_field_data(field))}," for field in kind.fields]
-        lines += ["    },", "  },"]
-    return "\n".join([*lines, "};", ""])
+        lines += ["    }),", "  },"]
+    return "\n".join([*lines, "});", ""])
 
 
 def _class_name(name: str) -> str:

@@ -58,7 +58,7 @@ def judge_op(op: Op, rights: Rights, kinds: Mapping[str, Kind]) -> str | None:
         if op.scope not in user.scopes:
             return "scope_revoked"
         moved = op.fields.get("scope")
-        if moved is not None and moved.get("v") not in user.scopes:
+        if moved is not None and (not isinstance(moved.get("v"), str) or moved["v"] not in user.scopes):
             return "scope_revoked"
     kind = kinds.get(op.kind)
     if kind is None:

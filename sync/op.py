@@ -108,7 +108,7 @@ def _check_fop(name: str, fop: object) -> None:
     if not FIELD_NAME.match(name) or type(fop) is not dict:
         raise OpError("bad_field", name[:NAME_CHARS_MAX])
     verb = fop.get("k")
-    if verb not in VERBS:
+    if not isinstance(verb, str) or verb not in VERBS:
         raise OpError("bad_field", name)
     if verb in NEEDS_VALUE:
         if "v" not in fop:

@@ -63,7 +63,14 @@ def explain(field: Field) -> str:
 
 
 def cell_of(field: Field, value: Any, names: dict[str, dict[str, str]]) -> str | int | float:
-    """A value as a cell: numbers only for true quantities, everything else text."""
+    """A value as a cell: numbers only for true quantities, everything else text. What is no value of its type is shown as it stands."""
+    try:
+        return _typed_cell(field, value, names)
+    except (ValueError, TypeError, ArithmeticError, OSError):
+        return str(value)[:CELL_MAX]
+
+
+def _typed_cell(field: Field, value: Any, names: dict[str, dict[str, str]]) -> str | int | float:
     if value is None:
         return ""
     if field.type == "int" and isinstance(value, int) and not isinstance(value, bool):

@@ -61,7 +61,8 @@ def change_of(
 ) -> dict[str, Any]:
     """One field of one op: {field, verb, new, old: […], saw, bases, unknown_bases}. `old` holds each base's value."""
     field = kind.field(name) if kind is not None else None
-    bases = [base for base in verb.get("b") or () if isinstance(base, str)]
+    named = verb.get("b")
+    bases = [base for base in named if isinstance(base, str)] if isinstance(named, list) else []
     old = [written[(base, name)] for base in bases if (base, name) in written]
     change: dict[str, Any] = {"field": name, "verb": verb.get("k"), "bases": bases}
     if "v" in verb:

@@ -29,7 +29,7 @@ def list_quarantine(
     joined = quarantine.outerjoin(op_log, op_log.c.id == quarantine.c.op_id)
     where = [quarantine.c.state == state]
     if not reader.whole_town:
-        where += [op_log.c.scope.is_not(None), reader.scopes(op_log.c.scope)]
+        where += [op_log.c.scope != "", reader.scopes(op_log.c.scope)]
     size, page = max(1, min(size, 200)), max(1, page)
     total = session.scalar(select(func.count()).select_from(joined).where(*where)) or 0
     rows = session.execute(

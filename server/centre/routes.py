@@ -39,6 +39,7 @@ from server.ledger import quarantine
 from server.ledger.clock import now_ms
 from server.web.endpoint import endpoint
 
+TOWN_ROLES = ("operator", "admin")
 bp = Blueprint("centre", __name__, url_prefix="/api/v1")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -190,11 +191,14 @@ def _decide(caller: Caller, entry: int, how: str) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/centre/quarantine/<int:entry>/release", roles=READING_ROLES, returns=schemas.DoneSchema,
-    errors=("not_found", "conflict"), summary="Apply a set-aside op after all",
+    bp, "POST", "/centre/quarantine/<int:entry>/release", roles=TOWN_ROLES, returns=schemas.DoneSchema,
+    errors=("not_found", "conflict"), summary="Apply a set-aside op after all; the town centre only",
 )  # fmt: skip
 def centre_quarantine_release(caller: Caller, entry: int) -> dict[str, Any]:
-    """The record is folded anew as if the op had been accepted when it came."""
+    """The record is folded anew as if the op had been accepted when it came.
+
+    It is not judged again, so whoever wrote without the right must not be the one to let it through: no station head.
+    """
     return _decide(caller, entry, "release")
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+import structlog
 
 from server.kinds import KINDS
 from sync import limits
@@ -21,6 +22,7 @@ from sync.judge import Rights, judge_op
 from sync.op import DEV, Op, parse_op
 from sync.stamp import GENESIS
 
+log = structlog.get_logger(__name__)
 HEADER_BYTES_MAX = 65_536
 
 
@@ -127,6 +129,10 @@ def read_lines(dev: str, first: int, prev_h: str, texts: list[bytes]) -> list[Li
             line.why = "bad_json"
         except OpError as error:
             line.why = error.code
+        except Exception:
+            # Whatever else a line does to the reader, its siblings are stored and a person gets to see it (P-22).
+            log.exception("line_unreadable", dev=dev, n=n)
+            line.why = "bad_op"
     return lines
 
 
@@ -134,8 +140,12 @@ def judge_lines(lines: list[Line], rights: Rights | None) -> None:
     """Mark every line that must not be folded. `rights` None means a trusted author (this server itself)."""
     for line in lines:
         if line.op is not None:
-            line.why = judge_op(line.op, rights, KINDS) if rights is not None else None
-            line.why = line.why or _exposed(line.op)
+            try:
+                line.why = judge_op(line.op, rights, KINDS) if rights is not None else None
+                line.why = line.why or _exposed(line.op)
+            except Exception:
+                log.exception("line_not_judged", dev=line.op.dev, n=line.n)
+                line.why = "bad_op"
     _judge_groups(lines)
 
 

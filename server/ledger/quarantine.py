@@ -59,7 +59,9 @@ def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
     with unit(session):
         bulk = Bulk(session)
         rows = bulk.select(
-            "SELECT o.id, o.rec FROM quarantine q JOIN op_log o ON o.id = q.op_id WHERE q.id = ? AND q.state <> 'released'",
+            # A personal record that would reach every handheld is never let through (M-50).
+            "SELECT o.id, o.rec FROM quarantine q JOIN op_log o ON o.id = q.op_id"
+            " WHERE q.id = ? AND q.state <> 'released' AND q.why <> 'bad_scope'",
             (entry_id,),
         )
         if not rows or not rows[0][1]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -64,14 +64,17 @@ def _time(value: Any) -> Value:
         return None
     return None if moment.tzinfo is None else int(moment.timestamp() * 1000)
 
+DIGITS_MAX = 18
+
 
 def _hundredths(value: Any) -> Value:
     if not isinstance(value, str):
         return None
     try:
         scaled = Decimal(value).scaleb(2)
-        return _int(int(scaled)) if scaled.is_finite() else None
-    except InvalidOperation:
+        # An exponent may stand for more digits than there is memory: nothing of the field is that large.
+        return _int(int(scaled)) if scaled.is_finite() and scaled.adjusted() < DIGITS_MAX else None
+    except ArithmeticError:
         return None
 
 

@@ -12,6 +12,14 @@ from tests.tools.serving import PASSWORD
 
 PIN = "258369"
 SETTLE_MS = 15_000
+SYNC_MS = 90_000
+SETTLED = """() => {
+  const engine = window.xunan_debug;
+  const status = engine.status();
+  if (status.online && status.pending_ops === 0 && status.pending_files === 0) return true;
+  void engine.sync_now().catch(() => undefined);
+  return false;
+}"""
 
 
 class Handheld:
@@ -79,15 +87,9 @@ class Handheld:
 
     def settle(self) -> None:
         """Sync until the device has nothing unsent and has everything."""
-        self.page.wait_for_function(
-            """async () => {
-              const engine = window.xunan_debug;
-              await engine.sync_now().catch(() => undefined);
-              const status = engine.status();
-              return status.online && status.pending_ops === 0 && status.pending_files === 0;
-            }""",
-            timeout=90_000, polling=300,
-        )  # fmt: skip
+        # Two steps: wait_for_function takes the first answer of an async predicate, a false one too.
+        self.run("async (engine) => engine.sync_now().catch(() => undefined)")
+        self.page.wait_for_function(SETTLED, timeout=SYNC_MS, polling=300)
 
     def states(self) -> dict[str, Any]:
         """The wire state of every record this device holds, by id."""

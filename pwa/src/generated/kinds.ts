@@ -40,7 +40,9 @@ export interface Kind {
   readonly fields: Readonly<Record<string, Field>>;
 }
 
-export const LISTS: Readonly<Record<string, ChoiceList>> = {
+const bare = <T extends object>(entries: T): T => Object.assign(Object.create(null), entries);
+
+export const LISTS: Readonly<Record<string, ChoiceList>> = bare({
   committee_type: {"name": "committee_type", "source": "国家统计局 12位代码: 001–199 居委会, 200–399 村委会", "cautious": null, "choices": [{"code": "neighbourhood", "zh": "居委会", "en": "Neighbourhood committee"}, {"code": "village", "zh": "村委会", "en": "Village committee"}, {"code": "other", "zh": "其他", "en": "Other"}]},
   station_status: {"name": "station_status", "source": "S0-附4-7; units have dates of validity", "cautious": null, "choices": [{"code": "active", "zh": "在用", "en": "Active"}, {"code": "preparing", "zh": "筹建", "en": "Being set up"}, {"code": "ended", "zh": "已撤并", "en": "Merged or ended"}]},
   grid_level: {"name": "grid_level", "source": "S0-附4-9,11: 四级图层", "cautious": null, "choices": [{"code": "town", "zh": "乡镇", "en": "Town"}, {"code": "grid", "zh": "责任网格", "en": "Responsibility grid"}, {"code": "village", "zh": "村居", "en": "Village or neighbourhood"}, {"code": "block", "zh": "责任块", "en": "Block"}]},
@@ -74,9 +76,9 @@ export const LISTS: Readonly<Record<string, ChoiceList>> = {
   transfer_mode: {"name": "transfer_mode", "source": "M-48: 集中安置点 / 投亲靠友 / 单位自行", "cautious": null, "choices": [{"code": "central", "zh": "集中安置点", "en": "Central site"}, {"code": "relatives", "zh": "投亲靠友", "en": "With relatives"}, {"code": "employer", "zh": "单位自行", "en": "By employer"}]},
   attachment_role: {"name": "attachment_role", "source": "M-27: 整改前后照片", "cautious": null, "choices": [{"code": "photo", "zh": "照片", "en": "Photo"}, {"code": "before", "zh": "整改前", "en": "Before"}, {"code": "after", "zh": "整改后", "en": "After"}, {"code": "audio", "zh": "录音", "en": "Audio"}, {"code": "other", "zh": "其他", "en": "Other"}]},
   case_status: {"name": "case_status", "source": "protocol section 7", "cautious": null, "choices": [{"code": "open", "zh": "待处理", "en": "Open"}, {"code": "assigned", "zh": "已指派", "en": "Assigned"}, {"code": "asked", "zh": "已询问", "en": "Author asked"}, {"code": "resolved", "zh": "已裁决", "en": "Resolved"}]},
-};
+});
 
-export const KINDS: Readonly<Record<string, Kind>> = {
+export const KINDS: Readonly<Record<string, Kind>> = bare({
   station: {
     name: "station",
     zh: "站点",
@@ -85,7 +87,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       committee_type: {"name": "committee_type", "zh": "居村类别", "en": "Committee type", "merge": "register", "type": "choice", "choices": "committee_type", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -95,7 +97,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       households: {"name": "households", "zh": "户数", "en": "Households", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": "户", "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       population: {"name": "population", "zh": "常住人口", "en": "Residents", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": "人", "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "station_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   grid_cell: {
     name: "grid_cell",
@@ -105,7 +107,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       level: {"name": "level", "zh": "层级", "en": "Level", "merge": "register", "type": "choice", "choices": "grid_level", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": true, "ref": null, "help_zh": null},
@@ -122,7 +124,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       valid_from: {"name": "valid_from", "zh": "启用日期", "en": "Valid from", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       valid_to: {"name": "valid_to", "zh": "停用日期", "en": "Valid to", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "grid_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   template: {
     name: "template",
@@ -132,14 +134,14 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       version: {"name": "version", "zh": "版本", "en": "Version", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       purpose: {"name": "purpose", "zh": "用途", "en": "Purpose", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       sections: {"name": "sections", "zh": "检查内容", "en": "Sections", "merge": "register", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "template_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   catalogue_item: {
     name: "catalogue_item",
@@ -149,7 +151,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       supply_class: {"name": "supply_class", "zh": "物资类别", "en": "Supply class", "merge": "register", "type": "choice", "choices": "supply_class", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -157,7 +159,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       par_level: {"name": "par_level", "zh": "储备标准", "en": "Par level", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       shelf_life_days: {"name": "shelf_life_days", "zh": "保质期", "en": "Shelf life", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": "天", "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       barcode: {"name": "barcode", "zh": "条码", "en": "Barcode", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   shelter: {
     name: "shelter",
@@ -167,7 +169,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["head", "operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       shelter_kind: {"name": "shelter_kind", "zh": "类别", "en": "Kind", "merge": "register", "type": "choice", "choices": "shelter_kind", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -181,7 +183,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       facilities: {"name": "facilities", "zh": "设施说明", "en": "Facilities", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       accessible: {"name": "accessible", "zh": "无障碍", "en": "Accessible", "merge": "register", "type": "bool", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "cautious", "type": "choice", "choices": "shelter_status", "cautious": ["closed", "full", "ordinary", "standby", "open"], "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   patrol_plan: {
     name: "patrol_plan",
@@ -191,7 +193,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["head", "operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       station_code: {"name": "station_code", "zh": "所属居村代码", "en": "Station code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -203,7 +205,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       valid_from: {"name": "valid_from", "zh": "开始日期", "en": "Valid from", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       valid_to: {"name": "valid_to", "zh": "结束日期", "en": "Valid to", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "plan_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   setting: {
     name: "setting",
@@ -213,12 +215,12 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "label",
     personal: false,
-    fields: {
+    fields: bare({
       key: {"name": "key", "zh": "键", "en": "Key", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       value: {"name": "value", "zh": "值", "en": "Value", "merge": "register", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       source: {"name": "source", "zh": "依据", "en": "Source", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       label: {"name": "label", "zh": "名称", "en": "Label", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   event: {
     name: "event",
@@ -228,7 +230,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       domain: {"name": "domain", "zh": "领域", "en": "Domain", "merge": "register", "type": "choice", "choices": "event_domain", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -237,7 +239,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       exercise: {"name": "exercise", "zh": "演练", "en": "Exercise", "merge": "register", "type": "bool", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       started_at: {"name": "started_at", "zh": "启动时间", "en": "Started", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       ended_at: {"name": "ended_at", "zh": "终止时间", "en": "Ended", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   patrol: {
     name: "patrol",
@@ -247,7 +249,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "code",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       plan: {"name": "plan", "zh": "巡查计划", "en": "Plan", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "patrol_plan", "help_zh": null},
       plan_kind: {"name": "plan_kind", "zh": "巡查方式", "en": "Plan kind", "merge": "register", "type": "choice", "choices": "plan_kind", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -261,7 +263,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       gaps: {"name": "gaps", "zh": "轨迹缺口", "en": "Track gaps", "merge": "append", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": "{from,to,reason}"},
       track: {"name": "track", "zh": "轨迹", "en": "Track", "merge": "track", "type": "chunk", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       summary: {"name": "summary", "zh": "小结", "en": "Summary", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   hazard: {
     name: "hazard",
@@ -271,7 +273,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "title",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       title: {"name": "title", "zh": "隐患描述", "en": "Title", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       hazard_type: {"name": "hazard_type", "zh": "隐患类型", "en": "Hazard type", "merge": "register", "type": "choice", "choices": "hazard_type", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -297,7 +299,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       found_by: {"name": "found_by", "zh": "发现人", "en": "Found by", "merge": "register", "type": "user", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       note: {"name": "note", "zh": "备注", "en": "Note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       review_note: {"name": "review_note", "zh": "复查意见", "en": "Review note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   inspection: {
     name: "inspection",
@@ -307,7 +309,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "place",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       template: {"name": "template", "zh": "检查模板", "en": "Template", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "template", "help_zh": null},
       template_version: {"name": "template_version", "zh": "模板版本", "en": "Template version", "merge": "register", "type": "int", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -319,7 +321,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       started_at: {"name": "started_at", "zh": "开始时间", "en": "Started", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       done_at: {"name": "done_at", "zh": "完成时间", "en": "Done", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       ans: {"name": "ans", "zh": "检查结果", "en": "Answers", "merge": "map", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   stock_item: {
     name: "stock_item",
@@ -329,7 +331,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "name",
     personal: false,
-    fields: {
+    fields: bare({
       catalogue: {"name": "catalogue", "zh": "目录", "en": "Catalogue item", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "catalogue_item", "help_zh": null},
       name: {"name": "name", "zh": "名称", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": true, "ref": null, "help_zh": null},
       unit: {"name": "unit", "zh": "计量单位", "en": "Unit", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -341,7 +343,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       agreement_no: {"name": "agreement_no", "zh": "协议编号", "en": "Agreement no.", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       agreement_until: {"name": "agreement_until", "zh": "协议到期", "en": "Agreement until", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       note: {"name": "note", "zh": "备注", "en": "Note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   stock_lot: {
     name: "stock_lot",
@@ -351,7 +353,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "lot_no",
     personal: false,
-    fields: {
+    fields: bare({
       item: {"name": "item", "zh": "物资", "en": "Item", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "stock_item", "help_zh": null},
       lot_no: {"name": "lot_no", "zh": "批号", "en": "Lot no.", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       expiry: {"name": "expiry", "zh": "有效期至", "en": "Expiry", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -359,7 +361,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       on_hand: {"name": "on_hand", "zh": "库存", "en": "On hand", "merge": "counter", "type": "int", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       location: {"name": "location", "zh": "货位", "en": "Location", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       note: {"name": "note", "zh": "备注", "en": "Note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   stock_movement: {
     name: "stock_movement",
@@ -369,7 +371,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "code",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       item: {"name": "item", "zh": "物资", "en": "Item", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "stock_item", "help_zh": null},
       lot: {"name": "lot", "zh": "批次", "en": "Lot", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "stock_lot", "help_zh": null},
@@ -378,7 +380,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       reason: {"name": "reason", "zh": "事由", "en": "Reason", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       counterpart: {"name": "counterpart", "zh": "对方", "en": "Counterpart", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       at: {"name": "at", "zh": "时间", "en": "At", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   stock_count: {
     name: "stock_count",
@@ -388,14 +390,14 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "code",
     personal: false,
-    fields: {
+    fields: bare({
       code: {"name": "code", "zh": "编号", "en": "Code", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       store: {"name": "store", "zh": "仓库", "en": "Store", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "count_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       lines: {"name": "lines", "zh": "盘点明细", "en": "Lines", "merge": "append", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       review_note: {"name": "review_note", "zh": "审核意见", "en": "Review note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       counted_at: {"name": "counted_at", "zh": "盘点时间", "en": "Counted at", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   person: {
     name: "person",
@@ -405,7 +407,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "name",
     personal: true,
-    fields: {
+    fields: bare({
       name: {"name": "name", "zh": "姓名", "en": "Name", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "personal", "required": false, "ref": null, "help_zh": null},
       id_no: {"name": "id_no", "zh": "身份证号", "en": "ID number", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "sensitive", "required": false, "ref": null, "help_zh": null},
       phone: {"name": "phone", "zh": "联系电话", "en": "Phone", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "sensitive", "required": false, "ref": null, "help_zh": null},
@@ -429,7 +431,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       pinyin: {"name": "pinyin", "zh": "拼音首字母", "en": "Pinyin initials", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       review_status: {"name": "review_status", "zh": "名册状态", "en": "Review status", "merge": "register", "type": "choice", "choices": "person_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       last_confirmed: {"name": "last_confirmed", "zh": "最近核实日期", "en": "Last confirmed", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   transfer: {
     name: "transfer",
@@ -439,7 +441,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "status",
     personal: false,
-    fields: {
+    fields: bare({
       event: {"name": "event", "zh": "事件", "en": "Event", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "event", "help_zh": null},
       person: {"name": "person", "zh": "人员", "en": "Person", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "person", "help_zh": null},
       status: {"name": "status", "zh": "转移状态", "en": "Status", "merge": "cautious", "type": "choice", "choices": "transfer_status", "cautious": ["missing", "refused", "pending", "notified", "moving", "hospital", "out", "arrived", "returned", "away"], "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -449,7 +451,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       handled_by: {"name": "handled_by", "zh": "经办人", "en": "Handled by", "merge": "register", "type": "user", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       note: {"name": "note", "zh": "备注", "en": "Note", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       history: {"name": "history", "zh": "流转记录", "en": "History", "merge": "append", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": "{status,at,method}"},
-    },
+    }),
   },
   attachment: {
     name: "attachment",
@@ -459,7 +461,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "caption",
     personal: false,
-    fields: {
+    fields: bare({
       owner_kind: {"name": "owner_kind", "zh": "所属类别", "en": "Owner kind", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       owner: {"name": "owner", "zh": "所属记录", "en": "Owner", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       role: {"name": "role", "zh": "用途", "en": "Role", "merge": "register", "type": "choice", "choices": "attachment_role", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -468,7 +470,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       taken_at: {"name": "taken_at", "zh": "拍摄时间", "en": "Taken at", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       point: {"name": "point", "zh": "位置", "en": "Position", "merge": "register", "type": "point", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       taken_by: {"name": "taken_by", "zh": "拍摄人", "en": "Taken by", "merge": "register", "type": "user", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   conflict_case: {
     name: "conflict_case",
@@ -478,7 +480,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "rec",
     personal: false,
-    fields: {
+    fields: bare({
       rec: {"name": "rec", "zh": "记录", "en": "Record", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       field: {"name": "field", "zh": "字段", "en": "Field", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       rec_kind: {"name": "rec_kind", "zh": "记录类别", "en": "Record kind", "merge": "register", "type": "text", "choices": null, "cautious": null, "unit": null, "limit": 200, "privacy": "none", "required": false, "ref": null, "help_zh": null},
@@ -487,7 +489,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       due: {"name": "due", "zh": "期限", "en": "Due", "merge": "register", "type": "date", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       asked: {"name": "asked", "zh": "已询问", "en": "Asked", "merge": "register", "type": "user", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       status: {"name": "status", "zh": "状态", "en": "Status", "merge": "register", "type": "choice", "choices": "case_status", "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
   unmask: {
     name: "unmask",
@@ -497,11 +499,11 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     write_roles: ["patroller", "head", "operator", "admin"],
     title_field: "reason",
     personal: false,
-    fields: {
+    fields: bare({
       person: {"name": "person", "zh": "人员", "en": "Person", "merge": "register", "type": "ref", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": "person", "help_zh": null},
       fields: {"name": "fields", "zh": "字段", "en": "Fields", "merge": "register", "type": "json", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       reason: {"name": "reason", "zh": "理由", "en": "Reason", "merge": "register", "type": "note", "choices": null, "cautious": null, "unit": null, "limit": 2000, "privacy": "none", "required": false, "ref": null, "help_zh": null},
       at: {"name": "at", "zh": "时间", "en": "At", "merge": "register", "type": "time", "choices": null, "cautious": null, "unit": null, "limit": null, "privacy": "none", "required": false, "ref": null, "help_zh": null},
-    },
+    }),
   },
-};
+});

@@ -189,7 +189,7 @@ MATRIX: dict[str, Row] = {
     "centre.centre_conflicts": Row(READ, get("/centre/conflicts"), foreign="absent", shows=False),
     "centre.centre_quarantine": Row(READ, quarantine_list, foreign="absent"),
     "centre.centre_quarantine_release": Row(
-        READ, lambda t: (f"/centre/quarantine/{t.quarantined()}/release", {}), foreign="hidden"
+        TOWN, lambda t: (f"/centre/quarantine/{t.quarantined()}/release", {})
     ),
     "centre.centre_quarantine_keep": Row(READ, lambda t: (f"/centre/quarantine/{t.quarantined()}/keep", {}), foreign="hidden"),
     "centre.centre_devices": Row(READ, get("/centre/devices"), foreign="absent"),

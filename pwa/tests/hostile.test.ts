@@ -1,0 +1,26 @@
+/** Names a hostile or newer author may choose: what every object inherits is no kind and no field of ours. */
+import { expect, test } from "vitest";
+import { KINDS, LISTS } from "../src/generated/kinds";
+import { make_world, ready, SCOPE } from "./rig";
+import { track } from "./tracked";
+
+test("kinds and fields called like inherited names are unknown ones (P-41)", async () => {
+  for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    expect(KINDS[name]).toBeUndefined();
+    expect(LISTS[name]).toBeUndefined();
+    expect(KINDS.hazard!.fields[name]).toBeUndefined();
+  }
+  const world = make_world();
+  const engine = track(await ready(world));
+  world.server.push_other("p".repeat(16), 1, "00000000", {
+    rec: "01980000-0000-7000-8000-000000000009",
+    kind: "constructor",
+    scope: SCOPE,
+    f: { scope: { k: "reg", v: SCOPE, b: [] }, constructor: { k: "reg", v: 1, b: [] } },
+    at: "2026-11-22T05:10:00.000+08:00",
+    user: "u_other",
+  });
+  await engine.sync_now();
+  expect(engine.record("01980000-0000-7000-8000-000000000009")?.kind).toBe("constructor");
+  expect(engine.records("hazard")).toEqual([]);
+});
