@@ -139,6 +139,7 @@ export class Accounts {
     const { [open.user.id]: _left, ...users } = this.#session.stored.users;
     await this.#keys.drop_pin(open.user.id);
     this.#session.open_user = null;
+    this.#session.carried = null;
     await this.#session.save({ users });
   }
 

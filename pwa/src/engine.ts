@@ -32,10 +32,9 @@ import { type Databases, open_databases } from "./store/open";
 import { make_outbox } from "./store/outbox";
 import { compact_view, make_view } from "./store/pulled";
 import { SessionStore } from "./store/session_store";
+import { Space } from "./store/space";
 
 export type * from "./engine_types";
-
-const STORAGE_LOOK_MS = 60_000;
 
 /** Open the device's databases and start the engine. Resolves when records can be read. */
 export async function open_engine(ports: Ports): Promise<Engine> {
@@ -64,11 +63,10 @@ class RunningEngine implements Engine {
   readonly #accounts: Accounts;
   readonly #files: Files;
   readonly #draft_store: DraftStore;
+  readonly #space: Space;
   #leader: Leader | null = null;
   #offs: (() => void)[] = [];
   #close_live: () => void = () => undefined;
-  #persisted = false;
-  #storage: Status["storage"] = { used_bytes: 0, quota_bytes: null };
   #conflicts: Conflict[] | null = null;
   #followed_status: Status | null = null;
   /** Something the other pages should read again after this flight. */
@@ -84,13 +82,15 @@ class RunningEngine implements Engine {
       queue: () => this.#emitter.emit("queue"),
     });
     this.#session = new SessionStore(dbs, keys);
+    this.#space = new Space(ports);
     this.#draft_store = new DraftStore(dbs, keys, ports.now, ports.set_timer);
     this.drafts = this.#draft_store;
     const base = () => this.#session.stored.base || ports.base;
-    const token = () => this.#session.stored.device_token ?? this.#session.token();
+    const token = () => this.#session.carried?.token ?? this.#session.stored.device_token;
+    const push_token = () => this.#session.push_token();
     const { now, jitter, set_timer } = ports;
     this.#transport = new Transport({ fetch: ports.fetch, base, token, set_timer });
-    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token }, (recs) => {
+    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token: push_token }, (recs) => {
       this.#drawer.model.touch(recs);
       this.#records_changed(recs);
       this.#emitter.emit("queue");
@@ -104,7 +104,12 @@ class RunningEngine implements Engine {
       jitter,
       set_timer,
       has_token: () => token() !== null,
-      status_header: () => read_status_header(this.#drawer, this.#persisted),
+      may_read: () => this.#session.carried !== null,
+      refused: () => {
+        this.#session.carried = null;
+      },
+      signed_in: () => Object.keys(this.#session.stored.users).length > 0,
+      status_header: () => read_status_header(this.#drawer, this.#space.persisted),
       schema: ports.schema,
       scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
       changed: () => this.#courier_changed(),
@@ -122,14 +127,13 @@ class RunningEngine implements Engine {
       await this.#session.save({ lost: this.#drawer.lost });
       this.#incident("evicted", { lost: this.#drawer.lost });
     }
-    this.#persisted = (await this.#ports.storage?.persisted().catch(() => false)) ?? false;
+    await this.#space.start();
     this.#offs.push(this.#ports.on_wake(() => void this.sync_now()));
     this.#leader = take_lead(
       this.#ports,
       () => this.#lead(),
       (note) => this.#follow(note),
     );
-    this.#look_at_storage();
   }
 
   get session() {
@@ -138,7 +142,7 @@ class RunningEngine implements Engine {
 
   async enrol(input: { code: string; base?: string; name?: string }): Promise<EnrolAnswer> {
     const answer = await this.#accounts.enrol(input);
-    this.#persisted = (await this.#ports.storage?.persist().catch(() => false)) ?? false;
+    await this.#space.persist();
     this.#session_changed();
     return answer;
   }
@@ -237,7 +241,7 @@ class RunningEngine implements Engine {
 
   async sync_now(): Promise<void> {
     if (this.#leader?.leading !== true) {
-      this.#leader?.tell({ t: "wake" });
+      this.#leader?.tell({ t: "wake", carried: this.#session.carried });
       return;
     }
     await this.#courier.wake();
@@ -253,8 +257,8 @@ class RunningEngine implements Engine {
       return { ...this.#followed_status, pending_ops: this.#drawer.pending() };
     }
     return read_status(this.#drawer, this.#courier.state, {
-      persisted: this.#persisted,
-      storage: this.#storage,
+      persisted: this.#space.persisted,
+      storage: this.#space.storage,
       conflicts: this.conflicts().length,
     });
   }
@@ -285,6 +289,7 @@ class RunningEngine implements Engine {
   async close(): Promise<void> {
     for (const off of this.#offs) off();
     this.#close_live();
+    this.#space.stop();
     this.#courier.close();
     this.#files.queue.close();
     this.#leader?.close();
@@ -295,13 +300,18 @@ class RunningEngine implements Engine {
   }
 
   #lead(): void {
+    this.#leader?.tell({ t: "lead" });
     this.#open_live();
     void this.sync_now();
   }
 
   #follow(note: Note): void {
     switch (note.t) {
+      case "lead":
+        if (this.#session.carried !== null) this.#leader?.tell({ t: "wake", carried: this.#session.carried });
+        break;
       case "wake":
+        this.#session.carried ??= note.carried;
         if (this.#leader?.leading === true) void this.sync_now();
         break;
       case "ops":
@@ -362,7 +372,7 @@ class RunningEngine implements Engine {
 
   #open_live(): void {
     this.#close_live();
-    const token = this.#session.stored.device_token ?? this.#session.token();
+    const token = this.#session.push_token();
     if (token === null || this.#leader?.leading !== true) return;
     const base = this.#session.stored.base || this.#ports.base;
     this.#close_live = this.#ports.open_live(`${base}/api/v1/live`, token, () => void this.sync_now());
@@ -386,14 +396,5 @@ class RunningEngine implements Engine {
   #incident(code: string, detail: Record<string, unknown>): void {
     this.#ports.note_incident(code, detail);
     this.#emitter.emit("incident");
-  }
-
-  #look_at_storage(): void {
-    const look = async () => {
-      const found = await this.#ports.storage?.estimate().catch(() => null);
-      if (found) this.#storage = { used_bytes: found.usage ?? 0, quota_bytes: found.quota ?? null };
-      this.#offs.push(this.#ports.set_timer(STORAGE_LOOK_MS, () => void look()));
-    };
-    void look();
   }
 }

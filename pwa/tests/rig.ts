@@ -94,6 +94,8 @@ export class FakeServer {
   requests: { path: string; ops: number; header: any }[] = [];
   files = new Map<string, number>();
   page_limit = 500;
+  /** As after a restore from before the sign-in. */
+  unknown_grants = false;
   quarantine: (kind: string) => boolean = () => false;
 
   fetch = async (input: string, init: RequestInit = {}): Promise<Response> => {
@@ -102,7 +104,10 @@ export class FakeServer {
     const body = await read_body(init);
     const refused = this.refuse(path, body);
     if (refused !== null) return refused;
-    const answer = this.answer(path, body);
+    const token = new Headers(init.headers).get("Authorization") ?? "";
+    const person = token.startsWith("Bearer grant-");
+    if (person && this.unknown_grants) return json({ code: "login_required" }, 401);
+    const answer = this.answer(path, body, person);
     await this.before_answer();
     if (this.lose_answers > 0) {
       this.lose_answers -= 1;
@@ -153,7 +158,8 @@ export class FakeServer {
       .map((one) => ({ seq: one.seq, ...to_wire(one.record) }));
   }
 
-  answer(path: string, body: Uint8Array): Response {
+  answer(path: string, body: Uint8Array, person: boolean): Response {
+    if (!person && /snapshots|colleagues/.test(path)) return json({ code: "login_required" }, 401);
     if (path === "/api/v1/enrol") {
       return json({
         device_id: "d_1",
@@ -208,11 +214,11 @@ export class FakeServer {
       for (let i = 0; i < states.length; i += 500) lines.push(JSON.stringify(states.slice(i, i + 500)));
       return new Response(`${lines.join("\n")}\n`);
     }
-    if (path === "/api/v1/sync") return this.sync(body);
+    if (path === "/api/v1/sync") return this.sync(body, person);
     return json({ code: "not_found" }, 404);
   }
 
-  sync(body: Uint8Array): Response {
+  sync(body: Uint8Array, person: boolean): Response {
     const [head, ...lines] = new TextDecoder().decode(body).trimEnd().split("\n");
     const header = JSON.parse(head!);
     this.requests.push({ path: "/api/v1/sync", ops: lines.length, header });
@@ -256,6 +262,7 @@ export class FakeServer {
       }
     }
     this.authors.set(header.dev, author);
+    if (!person) return json({ ...standing, ...author, verdicts, push_only: true, more: false });
     const [epoch, seq] = String(header.cursor ?? `${this.epoch}:0`)
       .split(":")
       .map(Number) as [number, number];

@@ -2,7 +2,8 @@
 
 Owns Caller and its computation. Reads only. Operators and administrators hold the whole town; patrollers and heads their
 stations. What a device may write is what all users who ever signed in on it may, because any of their ops may arrive late;
-what it receives is what users with a sign-in that still holds may see.
+what it receives is what users with a sign-in that still holds may see, and only when one of them asks: the device's own
+token lies unsealed on the handheld and must give a finder of it nothing (push_only).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Caller:
     roles: frozenset[str]
     stations: tuple[str, ...]
     revoked: bool = False
+    push_only: bool = False
 
     @property
     def all_town(self) -> bool:
@@ -99,5 +101,5 @@ def build_caller(session: Session, device: Device, grant: Grant | None, at: int,
     stations = sorted(scope.partition(":")[2] for scope in (me.scopes if me else ()) if scope.startswith("station:"))
     return Caller(
         device.id, device.kind, grant.user_id if grant else None, grant.id if grant else None, tuple(sorted(live)),
-        Rights(users), tuple(sorted(scopes)), me.roles if me else frozenset(), tuple(stations),
+        Rights(users), tuple(sorted(scopes)), me.roles if me else frozenset(), tuple(stations), push_only=grant is None,
     )  # fmt: skip

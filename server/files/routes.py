@@ -246,6 +246,8 @@ def read(caller: Caller, sha256: str) -> Response:
     key = _key(sha256)
     if request.method == "HEAD":
         return _head(key)
+    if caller.user_id is None:
+        raise fail("login_required", headers={"WWW-Authenticate": "Bearer"})
     session = db.session()
     stored = session.get(StoredFile, key)
     if stored is None or not may_read(session, key, caller.scopes):

@@ -32,6 +32,8 @@ class SyncCaller(Protocol):
     def rights(self) -> Rights: ...
     @property
     def scopes(self) -> tuple[str, ...]: ...
+    @property
+    def push_only(self) -> bool: ...
 
 
 def exchange(session: Session, caller: SyncCaller, raw: bytes, rx_at: int | None = None) -> bytes:
@@ -58,6 +60,9 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes
         head |= {"fork": True, "same_to": pushed.same_to} if pushed.fork else {"resend_from": pushed.resend_from}
         head |= {"records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
         return orjson.dumps(head | {"cursor": header.cursor, "more": True})
+    if caller.push_only:
+        head |= {"push_only": True, "records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
+        return orjson.dumps(head | {"cursor": header.cursor, "more": False})
     try:
         page = read_page(session, header, scopes)
     except BadCursor as error:

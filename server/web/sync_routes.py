@@ -64,7 +64,7 @@ def sync(caller: Caller) -> Response:
     return response
 
 
-@endpoint(bp, "GET", "/snapshots", auth="device", summary="What a new device loads first, and the cursor to pull from")
+@endpoint(bp, "GET", "/snapshots", summary="What a new device loads first, and the cursor to pull from")
 def snapshot_list(caller: Caller) -> dict[str, Any]:
     """The snapshots of the caller's scopes; `scopes` narrows them."""
     wanted = request.args.get("scopes")
@@ -73,7 +73,7 @@ def snapshot_list(caller: Caller) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "GET", "/snapshots/<path:scope>", auth="device", returns=NDJSON, errors=("not_found", "bad_range"),
+    bp, "GET", "/snapshots/<path:scope>", returns=NDJSON, errors=("not_found", "bad_range"),
     summary="One scope as gzip NDJSON packs; immutable, resumable",
 )  # fmt: skip
 def snapshot(caller: Caller, scope: str) -> Response:

@@ -30,6 +30,8 @@ export interface Outbox {
 export interface View extends SnapshotSink {
   cursor(): string | null;
   apply_page(answer: SyncAnswer, now_ms: number): Promise<void>;
+  /** What the device may hold, told by an answer that brings no page. */
+  note_granted(granted: readonly string[]): Promise<void>;
   drop_cursor(): Promise<void>;
   purge(scopes: readonly string[]): Promise<number>;
   digests(): Readonly<Record<string, ScopeDigest>>;
@@ -56,6 +58,12 @@ export interface CourierDeps {
   jitter(): number;
   set_timer(ms: number, cb: () => void): () => void;
   has_token(): boolean;
+  /** Whether somebody unlocked since the start: the device's own token only delivers (P-42). */
+  may_read(): boolean;
+  /** The server does not know that person's sign-in. */
+  refused(): void;
+  /** Whether anybody ever signed in on this device. */
+  signed_in(): boolean;
   status_header(): Record<string, unknown>;
   schema: number;
   scopes(): string[] | null;
@@ -87,6 +95,7 @@ export class Courier {
   #refetched = new Map<string, number>();
   /** Set when the server has no snapshots to give: then the first pull starts from nothing. */
   #without_snapshots = false;
+  #refused = false;
 
   constructor(deps: CourierDeps) {
     this.#deps = deps;
@@ -147,12 +156,13 @@ export class Courier {
     }
     for (;;) {
       if (this.#closed) return;
-      const pushing_first = this.#deps.view.cursor() === null && !this.#without_snapshots;
+      const may_read = this.#deps.may_read();
+      const pushing_first = !may_read || (this.#deps.view.cursor() === null && !this.#without_snapshots);
       const dev = this.#deps.outbox.chains().at(-1)?.dev;
       if (dev === undefined) return;
       const more = await this.#exchange(dev, pushing_first, false);
       if (more) continue;
-      if (pushing_first) {
+      if (pushing_first && may_read) {
         await this.#first_load();
         continue;
       }
@@ -176,7 +186,7 @@ export class Courier {
     const self = chain();
     if (self === undefined) return false;
     const lines = await outbox.lines(dev, self.acked + 1, this.#ops_max);
-    if (push_only && !former && lines.length === 0) return false;
+    if (push_only && !former && lines.length === 0 && this.#deps.may_read()) return false;
     const batch = lines.slice(0, plan_batch(lines, this.#ops_max));
     const header = {
       protocol: 1,
@@ -221,8 +231,14 @@ export class Courier {
     if (acked > self.acked) this.#progress_ms = this.#deps.now();
     if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
     // A sign-in that ended still delivers and receives nothing (P-40): the person has to be told, or he waits for ever.
-    if (this.#deps.scopes() === null && answer.scopes.granted.every((one) => one === "town"))
+    if (
+      this.#deps.scopes() === null &&
+      this.#deps.signed_in() &&
+      answer.scopes.granted.every((one) => one === "town")
+    ) {
       this.state.needs_login = true;
+    }
+    if (answer.push_only === true) await view.note_granted(answer.scopes.granted);
     const left = (chain()?.n ?? 0) > acked && batch.length < lines.length;
     if (push_only) return left || batch.length > 0;
     await view.apply_page(answer, this.#deps.now());
@@ -284,7 +300,8 @@ export class Courier {
   #contact(asked_ms: number | null, server_ms: number | null): void {
     const now = this.#deps.now();
     this.state.online = true;
-    this.state.needs_login = false;
+    if (this.#deps.may_read()) this.#refused = false;
+    this.state.needs_login = this.#refused;
     this.state.last_contact_ms = now;
     if (this.state.attention !== "stuck") this.state.attention = null;
     if (asked_ms !== null && typeof server_ms === "number") {
@@ -305,7 +322,11 @@ export class Courier {
       return backoff;
     }
     this.state.online = error.status < 500;
-    if (error.status === 401) this.state.needs_login = true;
+    if (error.status === 401) {
+      this.state.needs_login = true;
+      this.#refused = this.#deps.may_read();
+      this.#deps.refused(); // the device's own token still delivers
+    }
     if (error.status !== 429 && error.status < 500)
       this.state.attention = error.status === 401 ? "needs_login" : error.code;
     return Math.max(backoff, error.retry_after_ms ?? 0);

@@ -6,7 +6,8 @@
 import type { Ports } from "../ports";
 
 export type Note =
-  | { t: "wake" }
+  | { t: "wake"; carried: { user: string; token: string } | null }
+  | { t: "lead" }
   | { t: "ops" }
   | { t: "page" }
   | { t: "uploads" }

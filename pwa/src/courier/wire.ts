@@ -18,6 +18,8 @@ export interface SyncAnswer {
   more: boolean;
   resend_from?: number;
   fork?: boolean;
+  /** Only the device itself asked, nobody who may receive: nothing was pulled (P-42). */
+  push_only?: boolean;
   /** With `fork`: the last n at which both chains are the same; null when they part before this batch (P-24). */
   same_to?: number | null;
 }

@@ -101,6 +101,12 @@ export function make_view(drawer: Drawer): View {
     cursor: () => drawer.meta.cursor,
     apply_page,
     import_snapshot,
+    note_granted: async (granted) => {
+      if (granted.join() === drawer.meta.granted.join()) return;
+      await put_meta({ granted: [...granted] });
+      drawer.refresh_overlay();
+      drawer.events.records([]);
+    },
     set_cursor: (cursor) => put_meta({ cursor }),
     drop_cursor: () => put_meta({ cursor: null, complete: [] }),
     digests: () => model.digests,

@@ -1,7 +1,8 @@
 /**
  * Who this device is and who has logged in on it.
- * Owns the stored session: device token, users, their sealed grant tokens. Must not: keep a grant token in clear, or
- * forget people because a server said 401.
+ * Owns the stored session: device token, users, their sealed grant tokens. Must not: write a grant token in clear, or
+ * forget people because a server said 401. Invariant: the device token, which lies in clear, only delivers; to receive
+ * takes the token of a person who unlocked since the app was started (it stays in memory when the screen is locked).
  */
 import type { Session, SessionUser } from "../engine_types";
 import type { Keyring, Sealed } from "./keys";
@@ -50,6 +51,8 @@ export class SessionStore {
   stored: StoredSession = EMPTY;
   /** The unlocked user; the token exists only in memory. */
   open_user: { user: StoredUser; token: string } | null = null;
+  /** Whoever unlocked last, here or in another tab: with it the app goes on receiving while the screen is locked. */
+  carried: { user: string; token: string } | null = null;
   needs_login = false;
   readonly face: Session;
 
@@ -73,6 +76,7 @@ export class SessionStore {
   async load(): Promise<void> {
     const found = (await this.#dbs.keys.use((db) => db.get("kv", "session"))) as StoredSession | undefined;
     this.stored = { ...EMPTY, ...found };
+    if (this.carried !== null && !(this.carried.user in this.stored.users)) this.carried = null;
     this.refresh();
   }
 
@@ -91,12 +95,18 @@ export class SessionStore {
     return this.open_user?.token ?? this.stored.device_token;
   }
 
+  /** The token that delivers: the device's own, whoever is or is not unlocked. */
+  push_token(): string | null {
+    return this.stored.device_token ?? this.token();
+  }
+
   async open_for(user_id: string): Promise<boolean> {
     const user = this.stored.users[user_id];
     if (user === undefined) return false;
     const token = await this.#keys.unseal_text(user.grant_token);
     if (token === null) return false;
     this.open_user = { user, token };
+    this.carried = { user: user.id, token };
     const { names } = this.stored;
     const text = names === null ? null : await this.#keys.unseal_text(names.sealed);
     this.face.names = text === null ? {} : JSON.parse(text);

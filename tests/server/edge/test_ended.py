@@ -95,8 +95,8 @@ def test_signing_in_again_gives_everything_back(app: Flask, person: Person) -> N
     with app.app_context(), unit():
         run_out(client)
     bearer = {"Authorization": f"Bearer {client.device_token}"}
-    app.test_client().post("/api/v1/login", json={"username": "patroller", "password": PASSWORD}, headers=bearer)
-    client.token = client.device_token
+    again = app.test_client().post("/api/v1/login", json={"username": "patroller", "password": PASSWORD}, headers=bearer)
+    client.token = again.json["grant_token"]
     assert [each["id"] for each in client.sync([], 2, client.h).json["records"]] == ["0198-a"]
 
 
@@ -104,10 +104,10 @@ def test_a_colleague_on_the_same_handheld_goes_on_receiving(app: Flask, person: 
     client = person("patroller")
     client.sync([hazard(client, "0198-a")], 1, "00000000")
     bearer = {"Authorization": f"Bearer {client.device_token}"}
-    app.test_client().post("/api/v1/login", json={"username": "head", "password": PASSWORD}, headers=bearer)
+    colleague = app.test_client().post("/api/v1/login", json={"username": "head", "password": PASSWORD}, headers=bearer)
     with app.app_context(), unit():
         block(client)
-    client.token = client.device_token
+    client.token = colleague.json["grant_token"]
     assert [each["id"] for each in client.sync([], 2, client.h).json["records"]] == ["0198-a"]
 
 

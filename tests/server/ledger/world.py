@@ -41,6 +41,7 @@ class Caller:
     device_id: str
     scopes: tuple[str, ...]
     rights: Rights = RIGHTS
+    push_only: bool = False
 
 
 def reg(value: Any, *parents: str) -> dict[str, Any]:
