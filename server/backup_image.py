@@ -28,6 +28,9 @@ class BackupError(RuntimeError):
     """A backup or restore that must not count; the message says why."""
 
 
+CHAIN_COLUMNS = ("dev", "n", "h", "line")
+
+
 @dataclass(slots=True)
 class Image:
     """What an image holds. `vector` is how far each author's chain reaches, `tables` the row counts of PostgreSQL's files."""
@@ -111,7 +114,11 @@ def _tables(inspector: Any) -> list[str]:
 
 
 def _columns(inspector: Any, table: str) -> str:
-    return ", ".join(f'"{name}"' for name in sorted(column["name"] for column in inspector.get_columns(table)))
+    """By name; the log's own proof comes first, so that it is found in every version."""
+    names = sorted(column["name"] for column in inspector.get_columns(table))
+    if table == "op_log":
+        names = [*CHAIN_COLUMNS, *(name for name in names if name not in CHAIN_COLUMNS)]
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _sync(path: Path) -> None:
@@ -146,13 +153,11 @@ def _log_of(folder: Path, image: Image) -> Iterator[tuple[str, int, str, bytes]]
         finally:
             log.close()
         return
-    # Columns are saved in the order of their names; bytea is written as \\x and hex digits.
-    names = sorted(("id", "dev", "n", "h", "rec", "kind", "scope", "user", "line", "node", "rx_at", "at_c", "seq", "verdict", "why"))
-    dev, n, h, line = (names.index(name) for name in ("dev", "n", "h", "line"))
     with (folder / "op_log.copy").open("rb") as rows:
         for row in rows:
-            cells = row.rstrip(b"\n").split(b"\t")
-            yield cells[dev].decode(), int(cells[n]), cells[h].decode(), bytes.fromhex(cells[line][3:].decode())
+            dev, n, h, line = row.split(b"\t", len(CHAIN_COLUMNS))[: len(CHAIN_COLUMNS)]
+            # bytea is written as \\x and hex digits.
+            yield dev.decode(), int(n), h.decode(), bytes.fromhex(line[3:].decode())
 
 
 def _lines(path: Path) -> int:

@@ -15,7 +15,7 @@ from server.centre import blobs
 from server.centre.history import fields_of, load_ops
 from server.centre.masking import is_masked_field, mask_value
 from server.centre.naming import (
-    devices_by_dev,
+    devices_named,
     names_in,
     station_names,
     titles,
@@ -89,7 +89,7 @@ def heads_of(session: Session, record: fold.Record, field: str, kind: Kind | Non
     declared = kind.field(field) if kind is not None else None
     ops = {op["stamp"]: op for op in load_ops(session, record.id)}
     heads = candidates(record, field)
-    devices = devices_by_dev(session, (stamp.split(":", 1)[0] for stamp, *_ in heads))
+    devices = devices_named(session, (ops[stamp]["device"] for stamp, *_ in heads if stamp in ops))
     users = user_names(session, (user for _, _, user, _ in heads if user))
     found = []
     for stamp, value, user, at_c in heads:
@@ -98,7 +98,7 @@ def heads_of(session: Session, record: fold.Record, field: str, kind: Kind | Non
         found.append(
             {
                 "stamp": stamp, "value": mask_value(kind, declared, value), "user": user,
-                "user_name": users.get(user or ""), "device": devices.get(stamp.split(":", 1)[0]),
+                "user_name": users.get(user or ""), "device": devices.get(op["device"]) if op else None,
                 "at": op["body"].get("at") if op else None, "at_c_ms": at_c, "rx_ms": op["rx_at"] if op else None,
                 "saw": mask_value(kind, declared, verb.get("p")), "bases": verb.get("b") or [],
                 "masked": is_masked_field(declared),
@@ -183,9 +183,7 @@ def record_detail(session: Session, reader: Reader, rec: str) -> dict[str, Any] 
     detail |= names_in(session, reader, kind, [shown]) if kind is not None else {"users": {}, "refs": {}}
     if kind is not None and has_table(kind.name):
         times = session.execute(
-            select(table_of(kind.name).c.created_at, table_of(kind.name).c.updated_at).where(
-                table_of(kind.name).c.id == rec
-            )
+            select(table_of(kind.name).c.created_at, table_of(kind.name).c.updated_at).where(table_of(kind.name).c.id == rec)
         ).first()
         if times is not None:
             detail |= {"created_at": times[0], "updated_at": times[1]}
@@ -209,10 +207,7 @@ def _values(session: Session, kind: Kind | None, record: fold.Record) -> dict[st
 
 def _registers(record: fold.Record, kind: Kind | None) -> dict[str, Any]:
     names = [name for name in record.to_wire().get("reg", {}) if name != "scope"]
-    return {
-        name: plain(merge_kinds.shown_value(record, name, kind.field(name) if kind is not None else None))
-        for name in names
-    }
+    return {name: plain(merge_kinds.shown_value(record, name, kind.field(name) if kind is not None else None)) for name in names}
 
 
 RELATED: dict[str, tuple[tuple[str, str], ...]] = {

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.centre.masking import mask_value
-from server.centre.naming import devices_by_dev, user_names
+from server.centre.naming import devices_named, user_names
 from server.centre.tables import core_table, kind_named
 from sync.fields import Kind
 
@@ -56,9 +56,7 @@ def fields_of(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: verb for name, verb in fields.items() if isinstance(verb, dict)}
 
 
-def change_of(
-    kind: Kind | None, name: str, verb: dict[str, Any], written: dict[tuple[str, str], Any]
-) -> dict[str, Any]:
+def change_of(kind: Kind | None, name: str, verb: dict[str, Any], written: dict[tuple[str, str], Any]) -> dict[str, Any]:
     """One field of one op: {field, verb, new, old: […], saw, bases, unknown_bases}. `old` holds each base's value."""
     field = kind.field(name) if kind is not None else None
     named = verb.get("b")
@@ -84,7 +82,7 @@ def history(session: Session, rec: str, kind_name: str, page: int = 1, size: int
     size = max(1, min(size, HISTORY_PAGE_MAX))
     page = max(1, page)
     shown = ops[::-1][(page - 1) * size : page * size]
-    devices = devices_by_dev(session, (op["dev"] for op in shown))
+    devices = devices_named(session, (op["device"] for op in shown))
     users = user_names(session, (op["user"] for op in shown if op["user"]))
     return {
         "total": len(ops),
@@ -104,7 +102,7 @@ def _told(
     body = op["body"]
     group = body.get("group")
     return {
-        "stamp": op["stamp"], "dev": op["dev"], "n": op["n"], "device": devices.get(op["dev"]),
+        "stamp": op["stamp"], "dev": op["dev"], "n": op["n"], "device": devices.get(op["device"]),
         "user": op["user"], "user_name": users.get(op["user"] or ""),
         "at": body.get("at"), "at_c_ms": op["at_c"], "skew": body.get("skew"), "rx_ms": op["rx_at"],
         "node": op["node"], "verdict": op["verdict"], "why": op["why"], "app": body.get("app"),
@@ -112,4 +110,3 @@ def _told(
         "scope": op["scope"],
         "changes": [change_of(kind, name, verb, written) for name, verb in fields_of(body).items()],
     }  # fmt: skip
-

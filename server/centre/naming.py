@@ -36,18 +36,14 @@ def user_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def devices_by_dev(session: Session, devs: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The enrolled device behind each incarnation `dev`: {id, name, letter, kind}."""
-    incarnation, device = core_table("incarnation"), core_table(Device.__tablename__)
+def devices_named(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Enrolled devices by id: {id, name, letter, kind}. An id that is no device (this server's own) is missing."""
+    device = core_table(Device.__tablename__)
     found: dict[str, dict[str, Any]] = {}
-    for part in _chunks(devs):
-        rows = session.execute(
-            select(incarnation.c.dev, device.c.id, device.c.name, device.c.letter, device.c.kind)
-            .join(device, device.c.id == incarnation.c.device_id)
-            .where(incarnation.c.dev.in_(part))
-        )
+    for part in _chunks(ids):
+        rows = session.execute(select(device.c.id, device.c.name, device.c.letter, device.c.kind).where(device.c.id.in_(part)))
         for row in rows:
-            found[row.dev] = {"id": row.id, "name": row.name, "letter": row.letter, "kind": row.kind}
+            found[row.id] = {"id": row.id, "name": row.name, "letter": row.letter, "kind": row.kind}
     return found
 
 

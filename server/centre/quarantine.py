@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from server.centre.history import change_of, fields_of, parse_line
 from server.centre.masking import is_masked_field, mask_text
-from server.centre.naming import devices_by_dev, user_names
+from server.centre.naming import devices_named, user_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table, kind_named, station_of
 
@@ -21,12 +21,11 @@ RAW_SHOWN_MAX = 4000
 ID_LIMIT = 2**63
 
 
-def list_quarantine(
-    session: Session, reader: Reader, *, state: str = "open", page: int = 1, size: int = 50
-) -> dict[str, Any]:
+def list_quarantine(session: Session, reader: Reader, *, state: str = "open", page: int = 1, size: int = 50) -> dict[str, Any]:
     """{total, page, size, items}, newest first. Unreadable bytes belong to no station: only the town sees them."""
-    quarantine, op_log = core_table("quarantine"), core_table("op_log")
+    quarantine, op_log, incarnation = core_table("quarantine"), core_table("op_log"), core_table("incarnation")
     joined = quarantine.outerjoin(op_log, op_log.c.id == quarantine.c.op_id)
+    joined = joined.outerjoin(incarnation, incarnation.c.dev == quarantine.c.dev)
     where = [quarantine.c.state == state]
     if not reader.whole_town:
         where += [op_log.c.scope != "", reader.scopes(op_log.c.scope)]
@@ -36,6 +35,7 @@ def list_quarantine(
         select(
             quarantine.c.id, quarantine.c.dev, quarantine.c.n, quarantine.c.raw, quarantine.c.why, quarantine.c.rx_at,
             quarantine.c.state, op_log.c.rec, op_log.c.kind, op_log.c.scope, op_log.c.user, op_log.c.line,
+            func.coalesce(op_log.c.device, incarnation.c.device_id).label("device"),
         )
         .select_from(joined)
         .where(*where)
@@ -43,7 +43,7 @@ def list_quarantine(
         .limit(size)
         .offset((page - 1) * size)
     ).mappings().all()  # fmt: skip
-    devices = devices_by_dev(session, (row["dev"] for row in rows))
+    devices = devices_named(session, (row["device"] for row in rows if row["device"]))
     users = user_names(session, (row["user"] for row in rows if row["user"]))
     items = []
     for row in rows:
@@ -57,7 +57,7 @@ def list_quarantine(
                 "id": row["id"], "dev": row["dev"], "n": row["n"], "why": row["why"], "rx_ms": row["rx_at"],
                 "state": row["state"], "rec": row["rec"], "kind": row["kind"], "scope": row["scope"],
                 "station": station_of(row["scope"] or ""), "user": row["user"],
-                "user_name": users.get(row["user"] or ""), "device": devices.get(row["dev"] or ""),
+                "user_name": users.get(row["user"] or ""), "device": devices.get(row["device"] or ""),
                 "at": body.get("at"), "readable": bool(readable),
                 "changes": [change_of(kind, name, verb, {}) for name, verb in readable.items()],
                 "raw": None if personal else _text(raw),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -23,15 +24,17 @@ from server.ledger.intake import Batch, Line, judge_lines
 from sync.judge import Rights
 from sync.stamp import GENESIS
 
+log = structlog.get_logger(__name__)
 ATTEMPTS_MAX = 4
 AUTHOR_COLUMNS = ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c", "forked", "created_at")
 
 
 @dataclass(slots=True)
 class Author:
-    """The incarnation row of an op author."""
+    """The incarnation row of an op author. `device_id` delivered last; "" before anything was."""
 
     dev: str
+    device_id: str = ""
     acked: int = 0
     acked_h: str = GENESIS
     durable: int = 0
@@ -94,14 +97,21 @@ def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | 
         return Pushed(author.acked, author.acked_h, author.durable, fork=True, same_to=same_to)
     if not fresh:
         return Pushed(author.acked, author.acked_h, author.durable, verdicts)
-    done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node)
+    if author.device_id not in ("", device_id):
+        if rights is not None and rights.blocked is not None:
+            # What a revoked device says under another's name is kept, but must not stand in the other's way.
+            _keep_fork(bulk, author, fresh, rx_at)
+            return Pushed(author.acked, author.acked_h, author.durable, fork=True, same_to=author.acked)
+        # A disk moved to another handheld does this. So would a thief of a name: the log says who it was.
+        log.warning("chain_continued_elsewhere", dev=author.dev, device=device_id, before=author.device_id, n=fresh[0].n)
+    done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node, device_id)
     write_author(bulk, author, device_id)
     verdicts += [each.wire() for each in done]
     return Pushed(author.acked, author.acked_h, author.durable, verdicts, seq_by_scope=seq_by_scope)
 
 
 def fold_lines(
-    bulk: Bulk, author: Author, lines: list[Line], rights: Rights | None, rx_at: int, node: str
+    bulk: Bulk, author: Author, lines: list[Line], rights: Rights | None, rx_at: int, node: str, device_id: str
 ) -> tuple[list[Verdict], dict[str, int]]:
     """Fold fresh lines of one author, write everything but the author, and move the author on."""
     stored = store.read_records(bulk, (line.op.rec for line in lines if line.op is not None))
@@ -109,7 +119,7 @@ def fold_lines(
     done = [folder.fold(line) for line in lines]
     touched = folder.finish()
     seq_by_id = store.write_records(bulk, touched, rx_at)
-    store.write_ops(bulk, author.dev, node, done, seq_by_id, rx_at)
+    store.write_ops(bulk, author.dev, device_id, node, done, seq_by_id, rx_at)
     author.acked, author.acked_h, author.last_at_c = lines[-1].n, lines[-1].h, folder.last_at_c
     seq_by_scope: dict[str, int] = {}
     for each in touched:
@@ -122,7 +132,7 @@ def fold_lines(
 
 def read_author(bulk: Bulk, dev: str, rx_at: int) -> Author:
     """The author's row, locked: two requests of one device never run at the same time. Made at first contact."""
-    sql = "SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?"
+    sql = "SELECT device_id, acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?"
     lock = " FOR UPDATE" if bulk.postgres else ""
     rows = bulk.select(sql + lock, (dev,))
     if not rows:
@@ -139,7 +149,7 @@ def hash_at(bulk: Bulk, dev: str, n: int) -> str:
 
 def peek_author(bulk: Bulk, dev: str) -> Author:
     """Where an author stands, without a lock; an unknown one stands at the beginning."""
-    rows = bulk.select("SELECT acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?", (dev,))
+    rows = bulk.select("SELECT device_id, acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?", (dev,))
     return Author(dev, *rows[0]) if rows else Author(dev)
 
 

@@ -19,7 +19,7 @@ from server.ledger.state import dump
 from sync.stamp import conflict_id, digest64
 
 OP_COLUMNS = (
-    "dev", "n", "h", "rec", "kind", "scope", "user", "line", "node", "rx_at", "at_c", "seq", "verdict", "why",
+    "dev", "n", "h", "device", "rec", "kind", "scope", "user", "line", "node", "rx_at", "at_c", "seq", "verdict", "why",
 )  # fmt: skip
 RECORD_COLUMNS = ("kind", "scope", "seq", "state", "open_conflicts", "parked_since", "id")
 CONFLICT_COLUMNS = ("id", "rec", "kind", "field", "scope", "opened_at", "closed_at", "severity")
@@ -154,7 +154,9 @@ def _write_digests(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]
     )  # fmt: skip
 
 
-def write_ops(bulk: Bulk, dev: str, node: str, verdicts: Sequence[Verdict], seq_by_id: dict[str, int], rx_at: int) -> None:
+def write_ops(
+    bulk: Bulk, dev: str, device_id: str, node: str, verdicts: Sequence[Verdict], seq_by_id: dict[str, int], rx_at: int
+) -> None:
     """Append the lines to the sacred log, and keep what could not be applied whole in quarantine."""
     rows: list[Row] = []
     kept: list[Row] = []
@@ -162,7 +164,7 @@ def write_ops(bulk: Bulk, dev: str, node: str, verdicts: Sequence[Verdict], seq_
         line, op = each.line, each.line.op
         about = (op.rec, op.kind, op.scope, op.user or "") if op is not None else ("", "", "", "")
         seq = seq_by_id.get(op.rec, 0) if op is not None else 0
-        rows.append((dev, line.n, line.h, *about, line.raw, node, rx_at, each.at_c, seq, each.verdict, each.why))
+        rows.append((dev, line.n, line.h, device_id, *about, line.raw, node, rx_at, each.at_c, seq, each.verdict, each.why))
         if each.verdict == "quarantined":
             why = each.why or "unknown"
             kept.append((None, dev, line.n, sha256(line.raw).hexdigest(), line.raw, why, rx_at, "open"))

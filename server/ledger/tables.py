@@ -36,6 +36,8 @@ class OpLog(Base):
     dev: Mapped[str] = mapped_column(String(32))
     n: Mapped[int] = mapped_column(BigInteger)
     h: Mapped[str] = mapped_column(String(8))
+    # The enrolled device that delivered it: `dev` is chosen by whoever writes and proves nothing.
+    device: Mapped[str] = mapped_column(String(64), server_default="")
     rec: Mapped[str] = mapped_column(String(80))
     kind: Mapped[str] = mapped_column(String(80))
     scope: Mapped[str] = mapped_column(String(80))

@@ -100,6 +100,6 @@ def _fold(
     node: str,
     seq_by_scope: dict[str, int],
 ) -> list[Written]:
-    done, moved = fold_lines(bulk, author, lines, rights, at, node)
+    done, moved = fold_lines(bulk, author, lines, rights, at, node, SERVER_DEVICE)
     seq_by_scope.update(moved)
     return [Written(make_stamp(author.dev, each.line.n, each.line.h), each.verdict, each.why, each.conflict) for each in done]

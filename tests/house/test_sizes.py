@@ -8,7 +8,7 @@ LINES_MAX = 400
 # Written by a machine, or one flat table of words: nobody reads them from top to bottom.
 EXEMPT = {"pwa/src/generated/kinds.ts", "pwa/src/generated/types.ts", "pwa/src/i18n/field.ts"}
 # path: lines today. Lower a number when the file gets shorter; never raise one, never add one.
-GRANDFATHERED = {"pwa/tests/engine.test.ts": 550, "pwa/tests/rig.ts": 408}
+GRANDFATHERED = {"pwa/tests/engine.test.ts": 550}
 
 
 def test_files_stay_short() -> None:

@@ -143,8 +143,8 @@ def _one_bad_line_stops_all() -> Iterator[None]:
 def _acks_more_than_it_stores() -> Iterator[None]:
     honest = store.write_ops
 
-    def forgetful(bulk: Any, dev: str, node: str, done: list[Any], seq_by_id: dict[str, int], rx_at: int) -> None:
-        honest(bulk, dev, node, done[: len(done) - 1] if len(done) > 1 else done, seq_by_id, rx_at)
+    def forgetful(bulk: Any, dev: str, device_id: str, node: str, done: list[Any], seq_by_id: dict[str, int], rx_at: int) -> None:
+        honest(bulk, dev, device_id, node, done[: len(done) - 1] if len(done) > 1 else done, seq_by_id, rx_at)
 
     with patch.object(store, "write_ops", forgetful):
         yield

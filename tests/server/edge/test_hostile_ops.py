@@ -7,9 +7,13 @@ from typing import Any
 import orjson
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from server.accounts import service
+from server.accounts.models import Grant
+from server.db import unit
 from sync.stamp import chain
-from tests.server.edge.people import SCOPE, Client, Person
+from tests.server.edge.people import AT, SCOPE, Client, Person
 
 SECRET = "某某某"
 
@@ -71,3 +75,26 @@ def test_nobody_lets_his_own_refused_work_through(person: Person, app: Flask) ->
         assert head.call("POST", f"/centre/quarantine/{entry}/release").status_code in (403, 404)
     assert operator.call("POST", f"/centre/quarantine/{entries['bad_scope']}/release").status_code == 409
     assert operator.call("POST", f"/centre/quarantine/{entries['role_not_allowed']}/release").status_code == 200
+
+
+def test_who_continues_another_devices_chain_is_named_in_the_history(person: Person) -> None:
+    owner, thief = person("patroller"), person("head")
+    push(owner, {"rec": "0198-a", "f": {"scope": reg(SCOPE), "title": reg("真")}})
+    thief.dev, thief.n, thief.h = owner.dev, owner.n, owner.h
+    push(thief, {"rec": "0198-a", "f": {"title": {"k": "reg", "v": "假", "b": []}}})
+    items = person("operator").call("GET", "/centre/records/0198-a/history").json["items"]
+    assert [item["user_name"] for item in items] == ["head", "patroller"]
+    assert items[0]["dev"] == items[1]["dev"]
+    assert items[0]["device"]["id"] != items[1]["device"]["id"]
+
+
+def test_a_revoked_device_cannot_stand_in_anothers_way(app: Flask, person: Person) -> None:
+    owner, thief = person("patroller"), person("head")
+    push(owner, {"rec": "0198-a", "f": {"scope": reg(SCOPE), "title": reg("真")}})
+    with app.app_context(), unit() as session:
+        service.revoke_device(session, AT, "test", session.scalars(select(Grant.device_id).where(Grant.user_id == thief.user_id)).one())
+    forged = [b'{"n":2,"rec":"0198-a","kind":"hazard","scope":"x","f":{},"at":"2026-11-22T05:10:33+08:00","user":"u"}']
+    thief.dev, before = owner.dev, owner.n
+    answer = thief.sync(forged, before + 1, owner.h).json
+    assert (answer["fork"], answer["same_to"], answer["acked"]) == (True, before, before)
+    assert push(owner, {"rec": "0198-a", "f": {"title": {"k": "reg", "v": "真二", "b": []}}})[0]["v"] in ("applied", "conflict")
