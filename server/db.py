@@ -30,6 +30,7 @@ __all__ = [
     "JsonText",
     "db",
     "in_unit",
+    "joined_unit",
     "make_engine",
     "migrate",
     "normalise_url",
@@ -247,6 +248,16 @@ def on_commit(session: Session, callback: Callable[[], None]) -> None:
 def in_unit(session: Session) -> bool:
     """Whether a unit of work is open on this session."""
     return bool(session.info.get("in_unit"))
+
+
+@contextmanager
+def joined_unit(session: Session) -> Iterator[Session]:
+    """The unit of work that is open on this session, or one of its own."""
+    if in_unit(session):
+        yield session
+        return
+    with unit(session):
+        yield session
 
 
 @contextmanager

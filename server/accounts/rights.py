@@ -49,6 +49,11 @@ class Caller:
         return bool(self.roles & TOWN_ROLES)
 
     @property
+    def pull_scopes(self) -> tuple[str, ...]:
+        """Scopes whose records come down by sync. A desk gets those of the town only: people are shown to it masked, on request."""
+        return tuple(scope for scope in self.scopes if scope == TOWN) if self.dev_kind == "desk" else self.scopes
+
+    @property
     def own_scopes(self) -> frozenset[str]:
         """Scopes of the signed-in user alone (not of other users of the device)."""
         user = self.rights.users.get(self.user_id or "")

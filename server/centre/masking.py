@@ -84,14 +84,15 @@ def is_masked_field(field: Field | None) -> bool:
 
 
 def mask_value(kind: Kind | None, field: Field | None, value: Any) -> Any:
-    """The value as a reader without a reason sees it. Fields of an unknown kind pass as scrubbed text only."""
+    """The value as a reader without a reason sees it. What a personal kind carries undeclared (a newer app) is hidden."""
     if value is None:
         return None
-    if field is None or field.privacy == "none":
+    personal = kind is not None and kind.personal
+    if field is None:
+        return HIDDEN if personal else value
+    if field.privacy == "none":
         # Only prose is scrubbed: ids, block codes and dates are digits too and must stay whole.
-        prose = field is None or field.type == "note"
-        personal = kind is not None and kind.personal and isinstance(value, str)
-        return mask_text(value) if personal and prose else value
+        return mask_text(value) if personal and field.type == "note" and isinstance(value, str) else value
     if not isinstance(value, str):
         return HIDDEN
     name = field.name

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from sqlalchemy.orm import Session
 from server.accounts import audit
 from server.accounts.models import Device
 from server.accounts.rights import Caller, build_caller
-from server.centre.rescue_archive import Archive, Carried
+from server.centre.rescue_archive import UNREADABLE, Archive, Carried
 from server.db import unit
 from server.errors import fail
 from server.files.models import StoredFile
@@ -80,7 +79,7 @@ def import_bundle(session: Session, uploads: Uploads, caller: Caller, path: Path
     """Take in one bundle file. Raises `bundle_damaged` when nothing of it can be read; the file is kept then, too."""
     try:
         archive = Archive(path, uploads.settings.upload_bytes_max)
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, NotImplementedError) as error:
+    except (ValueError, KeyError, *UNREADABLE) as error:
         keep_bundle(uploads.settings.data_dir, path)
         raise fail("bundle_damaged", reason=type(error).__name__) from error
     with archive:

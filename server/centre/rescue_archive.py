@@ -1,7 +1,8 @@
 """A rescue bundle as an archive: `header.json`, `ops.ndjson`, `files/<sha256>` in a ZIP. Reads only; trusts nothing.
 
-Invariants: no name in the archive ever becomes a path; every entry is bounded before it is unpacked; lines are the bytes the
-device hashed. A line of the archive is {"dev", "n", "h", "line"}.
+Invariants: no name in the archive ever becomes a path; every entry is bounded before it is unpacked, and a file takes no more
+room than it took in the archive (P-61: stored, not packed); lines are the bytes the device hashed. A line of the archive is
+{"dev", "n", "h", "line"}.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +27,11 @@ from sync.op import DEV
 FORMATS = frozenset({"xunan-rescue", "xunan-bundle"})
 VERSION = 1
 HEADER_BYTES_MAX = 8 * 1024 * 1024
-OPS_BYTES_MAX = 512 * 1024 * 1024
+OPS_BYTES_MAX = 64 * 1024 * 1024
 ENTRIES_MAX = 20_000
 FILE_NAME = re.compile(r"files/([0-9a-f]{64})\Z")
+# What zipfile raises for a damaged, foreign or encrypted archive.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 HASH = re.compile(r"[0-9a-f]{8}\Z")
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 MIME = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}\Z")
@@ -64,7 +68,7 @@ class BundleHeader:
 
 
 class Archive:
-    """An open bundle. Raises ValueError (or zipfile's errors) for anything that is not one."""
+    """An open bundle. Raises ValueError, KeyError or one of UNREADABLE for anything that is not one."""
 
     def __init__(self, path: Path, file_bytes_max: int) -> None:
         """Opens and checks the outline; nothing is unpacked to disk."""
@@ -78,6 +82,8 @@ class Archive:
         self._ops = self._bounded("ops.ndjson", OPS_BYTES_MAX)
         if sha256_of(self._ops).hexdigest() != self.header.ops_sha256:
             raise ValueError("ops.ndjson is not what the header says")
+        if self._ops.count(b"\n") > self.header.count:
+            raise ValueError("count of lines")
         self.lines_by_dev = self._by_author()
 
     def __enter__(self) -> Archive:
@@ -126,14 +132,17 @@ class Archive:
 
     def _unpack(self, sha256: str, target: Any) -> bool:
         left = self._file_bytes_max
+        entry = self.files[sha256]
+        if entry.compress_type != zipfile.ZIP_STORED:
+            return False
         try:
-            with self._zip.open(self.files[sha256]) as stream:
+            with self._zip.open(entry) as stream:
                 while chunk := stream.read(1 << 20):
                     left -= len(chunk)
                     if left < 0:
                         return False
                     target.write(chunk)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError):
+        except UNREADABLE:
             return False
         return True
 
@@ -149,12 +158,12 @@ def read_header(raw: bytes) -> BundleHeader:
         raise ValueError("header")
     if not isinstance(ops_sha256, str) or not SHA256.match(ops_sha256):
         raise ValueError("header")
-    device_id, signature = value.get("device_id"), value.get("signature")
+    device_id, signature, left_behind = value.get("device_id"), value.get("signature"), value.get("sealed_left_behind", 0)
     files = value.get("files")
     return BundleHeader(
         device_id=device_id if isinstance(device_id, str) and len(device_id) <= 64 else None,
         dev=dev, first=first, prev_h=str(value.get("prev_h", "")), made_at=str(value.get("made_at", ""))[:40], count=count,
-        ops_sha256=ops_sha256, left_behind=int(value.get("sealed_left_behind") or 0),
+        ops_sha256=ops_sha256, left_behind=left_behind if type(left_behind) is int else 0,
         signature=signature if isinstance(signature, str) else None, files=_claimed(files if isinstance(files, list) else []),
     )  # fmt: skip
 

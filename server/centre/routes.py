@@ -179,14 +179,14 @@ def _decide(caller: Caller, entry: int, how: str) -> dict[str, Any]:
         raise fail("not_found")
     session = db.session()
     try:
-        if how == "release":
-            quarantine.release(session, entry, at)
-        else:
-            quarantine.keep(session, entry)
+        with unit(session):
+            if how == "release":
+                quarantine.release(session, entry, at)
+            else:
+                quarantine.keep(session, entry)
+            audit.note(session, at, reader.user_id, f"quarantine_{how}", str(entry), reader.device_id, scope=scope)
     except quarantine.NotReleasable as error:
         raise fail("conflict", reason=str(error)) from error
-    with unit(session):
-        audit.note(session, at, reader.user_id, f"quarantine_{how}", str(entry), reader.device_id, scope=scope)
     return {"id": str(entry), "state": "released" if how == "release" else "kept"}
 
 

@@ -149,7 +149,7 @@ def options() -> Response:
 
 @endpoint(
     bp, "POST", "", auth="device", body=OCTETS, returns="text/plain", status=201,
-    errors=("bad_version", "bad_request", "conflict", "checksum_mismatch", "locked", "offset_mismatch", "storage_full"),
+    errors=("bad_version", "bad_request", "checksum_mismatch", "locked", "offset_mismatch", "storage_full"),
     summary="Begin (or find) the upload of a file by its SHA-256",
 )  # fmt: skip
 def create(caller: Caller) -> Response:
@@ -255,15 +255,10 @@ def read(caller: Caller, sha256: str) -> Response:
     mime, name = stored.mime, key
     variant = request.args.get("variant")
     store = uploads().store
-    kept = "private, max-age=31536000, immutable"
-    if variant in SIZES:
-        if store.size(f"{key}.{variant}.webp") is not None:
-            name, mime = f"{key}.{variant}.webp", "image/webp"
-        else:
-            # The whole image stands in until its small version is made; it must not stay in a cache under that address.
-            kept = "private, no-cache"
+    if variant in SIZES and store.size(f"{key}.{variant}.webp") is not None:
+        name, mime = f"{key}.{variant}.webp", "image/webp"
     if request.if_none_match.contains(name):
-        return Response(status=304, headers={"ETag": f'"{name}"', "Cache-Control": kept})
+        return Response(status=304, headers={"ETag": f'"{name}"'})
     try:
         stream = store.open(name)
     except FileNotFoundError:
@@ -279,7 +274,6 @@ def read(caller: Caller, sha256: str) -> Response:
     response = Response(stream_with_context(body()), mimetype=mime if shown else "application/octet-stream")
     response.headers["Content-Length"] = str(store.size(name))
     response.headers["Content-Disposition"] = "inline" if shown else f'attachment; filename="{key[:16]}.bin"'
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     response.headers["ETag"] = f'"{name}"'
-    response.headers["Cache-Control"] = kept
     return response

@@ -32,7 +32,7 @@ from server.settings import Settings
 
 log = structlog.get_logger(__name__)
 EXPIRE_MS = 30 * 86_400_000
-CHECKSUMS = ("sha256", "sha1")
+CHECKSUMS = ("sha256",)
 # The database needs room to go on when nothing else fits any more.
 FREE_BYTES_MIN = 256 * 1024 * 1024
 REJECTED_MAX = 200
@@ -78,7 +78,7 @@ class Uploads:
     def create(self, session: Session, key: str, length: int, mime: str, device_id: str, at: int) -> int:
         """Begin or continue; returns the offset. A file we already hold answers its full length.
 
-        Raises `too_large`, `storage_full`, `conflict`.
+        Raises `too_large`, `storage_full`.
         """
         if length > self.settings.upload_bytes_max:
             raise fail("too_large", limit=self.settings.upload_bytes_max)
@@ -88,7 +88,8 @@ class Uploads:
                 return stored.size
             known = session.get(Upload, key)
             if known is not None and known.length != length:
-                raise fail("conflict", reason="the same hash was announced with another length")
+                # One of the two lengths is wrong, and whoever was first must not block the other: the newest starts over.
+                self._start_over(session, key)
             if shutil.disk_usage(self.folder).free < length - self.offset(key) + FREE_BYTES_MIN:
                 raise fail("storage_full")
             with unit(session):
@@ -244,6 +245,13 @@ class Uploads:
             with unit(session):
                 session.execute(delete(Upload).where(Upload.sha256 == key))
             self._forget(key)
+
+    def _start_over(self, session: Session, key: str) -> None:
+        """Forget what arrived; called with the lock held. Whoever still sends has lost his turn."""
+        self._turn(key).write_text(secrets.token_hex(8))
+        self._part(key).unlink(missing_ok=True)
+        with unit(session):
+            session.delete(session.get_one(Upload, key))
 
     def expire(self, session: Session, at: int) -> int:
         """Drop uploads nobody continued for 30 days; returns how many. Each byte that came since gives 30 days more."""

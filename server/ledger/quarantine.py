@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.db import unit
+from server.db import joined_unit, on_commit, unit
 from server.ledger import hints, store
 from server.ledger.bulk import Bulk
 from server.ledger.clock import now_ms
@@ -56,7 +56,7 @@ def listed(session: Session, state: str = "open", limit: int = 200) -> list[Entr
 def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
     """Fold a quarantined op after all; gives the record id. Raises NotReleasable."""
     at = now_ms() if at_ms is None else at_ms
-    with unit(session):
+    with joined_unit(session):
         bulk = Bulk(session)
         rows = bulk.select(
             # A personal record that would reach every handheld is never let through (M-50).
@@ -70,13 +70,13 @@ def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
         bulk.execute("UPDATE op_log SET verdict = 'applied', why = NULL WHERE id = ?", (op_id,))
         bulk.execute("UPDATE quarantine SET state = 'released' WHERE id = ?", (entry_id,))
         moved = _write_anew(bulk, rec, at)
-    hints.after_commit(moved)
+        on_commit(session, lambda: hints.after_commit(moved))
     return str(rec)
 
 
 def keep(session: Session, entry_id: int) -> None:
     """A person has seen it and leaves it aside; it stays stored. Raises NotReleasable when there is no such open entry."""
-    with unit(session):
+    with joined_unit(session):
         bulk = Bulk(session)
         if not bulk.select("SELECT 1 FROM quarantine WHERE id = ? AND state = 'open'", (entry_id,)):
             raise NotReleasable(str(entry_id))

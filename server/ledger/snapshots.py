@@ -163,7 +163,6 @@ def _write(folder: Path, head: dict[str, Any], packs: Iterator[list[bytes]]) -> 
         path.unlink(missing_ok=True)
         raise
     digest = sha256(path.read_bytes()).hexdigest()
-    path.chmod(0o644)
     return path, digest, path.stat().st_size
 
 

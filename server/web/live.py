@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -34,6 +35,8 @@ POLL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 20.0
 STREAM_SECONDS_MAX = 600.0
 RETRY_SECONDS = 30
+# The page in use and one that the browser has not let go of yet.
+STREAMS_PER_DEVICE = 2
 
 
 class Watcher:
@@ -45,24 +48,25 @@ class Watcher:
         self.changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._seq = -1
-        self.streams = 0
+        self.streams: Counter[str] = Counter()
 
-    def enter(self, most: int) -> bool:
-        """Take a place for one stream; False when all `most` are taken. The first one starts the polling thread (after fork)."""
+    def enter(self, device_id: str, most: int) -> bool:
+        """Take a place for one stream; False when all `most`, or those of the device, are taken. The first starts the thread."""
         with self.changed:
-            if self.streams >= most:
+            if self.streams.total() >= most or self.streams[device_id] >= STREAMS_PER_DEVICE:
                 return False
-            self.streams += 1
+            self.streams[device_id] += 1
             STREAMS.inc()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="live-watcher", daemon=True)
                 self._thread.start()
             return True
 
-    def leave(self) -> None:
+    def leave(self, device_id: str) -> None:
         """Give a place back."""
         with self.changed:
-            self.streams -= 1
+            self.streams[device_id] -= 1
+            self.streams += Counter()  # forgets devices without a stream
             STREAMS.dec()
 
     def tell(self, seq_by_scope: dict[str, int]) -> None:
@@ -93,9 +97,9 @@ class Watcher:
 
     def _is_needed(self) -> bool:
         with self.changed:
-            if self.streams == 0:
+            if not self.streams:
                 self._thread = None
-            return self.streams > 0
+            return bool(self.streams)
 
     def _run(self) -> None:
         while self._is_needed():
@@ -141,10 +145,10 @@ def live(caller: Caller) -> Response:
     """Open a stream."""
     if request.method == "HEAD":
         return Response(mimetype="text/event-stream")
-    if not watcher.enter(settings().live_streams_max):
+    if not watcher.enter(caller.device_id, settings().live_streams_max):
         raise fail("too_many_streams", headers={"Retry-After": str(RETRY_SECONDS)})
     response = Response(events(frozenset(caller.scopes)), mimetype="text/event-stream")
-    response.call_on_close(weakref.finalize(response, watcher.leave))
+    response.call_on_close(weakref.finalize(response, watcher.leave, caller.device_id))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response

@@ -30,6 +30,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask, https: bool) -> None:
@@ -55,8 +56,10 @@ def install(app: Flask, https: bool) -> None:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         route = request.url_rule.rule if request.url_rule is not None else "unmatched"
         seconds = time.perf_counter() - g.get("started", time.perf_counter())
-        REQUESTS.labels(request.method, route, response.status_code).inc()
-        SECONDS.labels(request.method, route).observe(seconds)
+        # A method nobody heard of is no label: it would be kept for ever.
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.labels(method, route, response.status_code).inc()
+        SECONDS.labels(method, route).observe(seconds)
         if route not in ("/healthz", "/readyz", "/metrics"):
-            log.info("request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 1))
+            log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1000, 1))
         return response

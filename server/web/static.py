@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, send_from_directory
+from werkzeug.security import safe_join
 
 from server.errors import fail
+
+# Longer than any file of the app, shorter than what a file system takes.
+NAME_MAX = 200
 
 
 def install(app: Flask, folder: Path) -> None:
@@ -16,9 +20,12 @@ def install(app: Flask, folder: Path) -> None:
     @bp.get("/")
     @bp.get("/<path:name>")
     def pwa(name: str = "index.html") -> Response:
-        if name.startswith("api/"):
+        if name.startswith("api/") or len(name) > NAME_MAX:
             raise fail("not_found")
-        if not (folder / name).is_file():
+        found = safe_join(str(folder), name)
+        if found is None:
+            raise fail("not_found")
+        if not Path(found).is_file():
             if "." in name.rsplit("/", 1)[-1]:
                 raise fail("not_found")
             name = "index.html"

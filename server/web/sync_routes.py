@@ -7,6 +7,7 @@ aside) but gets nothing.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request, send_file
@@ -54,7 +55,7 @@ def sync(caller: Caller) -> Response:
     at = now_ms()
     session = db.session()
     with contact(session, caller.device_id, at, body):
-        answer = ledger_sync.exchange(session, caller, body, at)
+        answer = ledger_sync.exchange(session, replace(caller, scopes=caller.pull_scopes), body, at)
     response = Response(answer, mimetype="application/json")
     if len(answer) > 2048 and "gzip" in request.headers.get("Accept-Encoding", ""):
         packer = zlib.compressobj(5, wbits=31)
@@ -68,7 +69,7 @@ def sync(caller: Caller) -> Response:
 def snapshot_list(caller: Caller) -> dict[str, Any]:
     """The snapshots of the caller's scopes; `scopes` narrows them."""
     wanted = request.args.get("scopes")
-    names = caller.scopes if not wanted else tuple(sorted(set(wanted.split(",")) & set(caller.scopes)))
+    names = caller.pull_scopes if not wanted else tuple(sorted(set(wanted.split(",")) & set(caller.pull_scopes)))
     return snapshots.listing(db.session(), names, settings().data_dir)
 
 
@@ -78,11 +79,12 @@ def snapshot_list(caller: Caller) -> dict[str, Any]:
 )  # fmt: skip
 def snapshot(caller: Caller, scope: str) -> Response:
     """The file of one scope."""
-    if scope not in caller.scopes:
+    if scope not in caller.pull_scopes:
         raise fail("not_found")
     found = snapshots.get(db.session(), scope, settings().data_dir)
-    response = send_file(found.path, mimetype=NDJSON, etag=found.etag, conditional=True, max_age=0)
+    response = send_file(found.path, mimetype=NDJSON, etag=found.etag, conditional=True)
     response.headers["Content-Encoding"] = "gzip"
-    response.headers["Cache-Control"] = "private, no-cache"
+    # A browser's cache is not sealed: what the app keeps lies under the PIN, and nowhere else (M-50).
+    response.headers["Cache-Control"] = "no-store"
     response.headers["X-Snapshot-Seq"] = str(found.seq)
     return response

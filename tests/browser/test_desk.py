@@ -49,6 +49,15 @@ def test_an_administrator_makes_a_user_who_then_works(playwright: Playwright, se
     page.get_by_test_id("post-station").select_option(index=1)
     page.get_by_test_id("post-add").click()
     expect(page.get_by_test_id("post-end-head")).to_be_visible()
+    # Nothing that ends somebody's work happens at the first click.
+    page.get_by_test_id("user-block").click()
+    expect(page.get_by_role("alertdialog")).to_contain_text("停用")
+    page.get_by_role("alertdialog").get_by_role("button", name="取消").click()
+    expect(page.get_by_test_id("user-block")).to_be_visible()
+    page.get_by_test_id("user-password").fill(GOOD + "x")
+    page.get_by_test_id("user-reset").click()
+    page.get_by_test_id("user-confirm").click()
+    expect(page.get_by_test_id("user-confirm")).to_have_count(0)
     page.get_by_test_id("sheet-close").click()
     page.get_by_test_id("user-search").fill("张三")
     page.get_by_test_id("user-search").press("Enter")
@@ -57,9 +66,27 @@ def test_an_administrator_makes_a_user_who_then_works(playwright: Playwright, se
     expect(page.get_by_test_id("audit-table")).to_contain_text("张三示例")
 
     page.context.close()
-    head = open_centre(playwright, base, tmp_path / "head", "zhangsan", GOOD)
+    head = open_centre(playwright, base, tmp_path / "head", "zhangsan", GOOD + "x")
     expect(head.get_by_test_id("centre-nav-users")).to_have_count(0)
     head.context.close()
+
+
+def test_an_open_desk_shows_what_arrives_without_being_asked(playwright: Playwright, server: Server, tmp_path: Path) -> None:
+    base = f"http://127.0.0.1:{server.port}"
+    station = server.run("post", "list", "patrol01a").split("\t")[2]
+    page = open_centre(playwright, base, tmp_path / "operator", "operator")
+    page.get_by_test_id("centre-nav-hazard").click()
+    expect(page.get_by_test_id("list-table")).to_be_visible()
+    handheld = Handheld(playwright, tmp_path / "b", base)
+    handheld.enrol(server.device_code("live", station), "patrol01a")
+    handheld.settle()
+    handheld.run(
+        "async (engine) => engine.write([{ kind: 'hazard', f: { title: '刚刚发现的裂缝', severity: 'general', status: 'found' } }])"
+    )
+    handheld.settle()
+    expect(page.get_by_test_id("list-table")).to_contain_text("刚刚发现的裂缝")
+    handheld.close()
+    page.context.close()
 
 
 def test_a_bundle_carried_from_a_handheld_brings_everything(playwright: Playwright, server: Server, tmp_path: Path) -> None:

@@ -161,9 +161,12 @@ export class Keyring {
     const slot = this.#slots.pins[user_id];
     if (slot === undefined) throw new PinError("pin_missing");
     const now = this.#deps.now();
-    // A clock set back would otherwise lock a person out for years; never wait longer than the largest wait.
-    if (slot.wait_until > now && slot.wait_until - now <= PIN_WAIT_MS_MAX)
-      throw new PinError("pin_wait", slot.wait_until);
+    // A clock set back must neither lock a person out for years nor end the wait: it begins anew.
+    if (slot.wait_until - now > PIN_WAIT_MS_MAX) {
+      slot.wait_until = now + plan_pin_wait_ms(slot.fails);
+      await this.#put("slots", this.#slots);
+    }
+    if (slot.wait_until > now) throw new PinError("pin_wait", slot.wait_until);
     slot.fails += 1;
     slot.wait_until = now + plan_pin_wait_ms(slot.fails);
     await this.#put("slots", this.#slots);

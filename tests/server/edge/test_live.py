@@ -25,9 +25,9 @@ THREADS = 4
 
 @pytest.fixture(autouse=True)
 def _nobody_listens_before_and_after() -> Iterator[None]:
-    assert watcher.streams == 0
+    assert not watcher.streams
     yield
-    assert watcher.streams == 0
+    assert not watcher.streams
 
 
 def capped(app: Flask, most: int) -> None:
@@ -61,7 +61,7 @@ def test_a_head_request_takes_no_place(app: Flask, person: Person) -> None:
     capped(app, 1)
     for _ in range(3):
         assert client.call("HEAD", "/live").status_code == 200
-    assert watcher.streams == 0
+    assert not watcher.streams
 
 
 def test_a_client_that_left_before_the_first_byte_gives_its_place_back(app: Flask, person: Person) -> None:
@@ -78,9 +78,17 @@ def test_an_answer_nobody_closed_gives_its_place_back(app: Flask, person: Person
     headers = {"Authorization": f"Bearer {client.token}"}
     with app.test_request_context("/api/v1/live", headers=headers):
         response = app.view_functions["live.live"]()
-        assert watcher.streams == 1
+        assert watcher.streams.total() == 1
         del response
-    assert watcher.streams == 0
+    assert not watcher.streams
+
+
+def test_one_device_cannot_take_every_place() -> None:
+    assert [watcher.enter("d_greedy", 5) for _ in range(4)] == [True, True, False, False]
+    assert [watcher.enter(f"d_{i}", 5) for i in range(4)] == [True, True, True, False]
+    for device in ("d_greedy", "d_greedy", "d_0", "d_1", "d_2"):
+        watcher.leave(device)
+    assert not watcher.streams
 
 
 @pytest.mark.parametrize(("wanted", "threads", "allowed"), [(None, None, 16), ("200", "32", 16), ("3", "32", 3), (None, "4", 2), (None, "1", 1)])

@@ -96,8 +96,15 @@ def test_beginning_again_goes_on_where_it_stopped(tus: Tus) -> None:
     tus.create(KEY, len(DATA))
     tus.patch(KEY, 0, DATA[:777])
     assert tus.create(KEY, len(DATA)).headers["Upload-Offset"] == "777"
-    answer = tus.create(KEY, len(DATA) + 1)
-    assert code_of(answer) == "conflict"
+
+
+def test_a_wrong_length_announced_first_blocks_nobody(tus: Tus, signed_in: SignIn) -> None:
+    squatter = signed_in("stranger")
+    squatter.create(KEY, len(DATA) + 5)
+    squatter.patch(KEY, 0, b"x" * 10)
+    assert tus.create(KEY, len(DATA)).headers["Upload-Offset"] == "0"
+    assert tus.patch(KEY, 0, DATA).status_code == 204
+    assert tus.state(KEY) is not None
 
 
 def test_an_upload_may_be_given_up_but_a_stored_file_not(tus: Tus) -> None:

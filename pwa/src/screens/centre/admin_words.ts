@@ -14,7 +14,7 @@ export const admin_words = {
   "user.username": ["用户名", "User name"],
   "user.name": ["姓名", "Name"],
   "user.posts": ["岗位", "Posts"],
-  "user.sessions": ["登录", "Sign-ins"],
+  "user.sessions": ["有效登录", "Sign-ins in force"],
   "user.sessions_n": ["{n} 处有效", "{n} in force"],
   "user.last": ["最近登录", "Last sign-in"],
   "user.never": ["从未登录", "Never"],
@@ -45,9 +45,22 @@ export const admin_words = {
   "user.reset": ["重设密码", "Reset password"],
   "user.reset_done": ["密码已重设，{name} 的所有登录已结束", "Password reset; every sign-in of {name} ended"],
   "user.end": ["结束全部登录", "End all sign-ins"],
+  "user.ask_end": [
+    "结束该用户在所有终端上的登录？未上报的内容仍会上报。",
+    "End every sign-in of this user? Unsent work is still delivered.",
+  ],
+  "user.ask_reset": [
+    "重设后，该用户的所有登录立即结束，需用新密码重新登录。",
+    "Every sign-in ends at once; the user signs in with the new password.",
+  ],
+  "post.ask_end": [
+    "结束岗位「{post}」？该用户将不再收到这个岗位的数据。",
+    "End the post “{post}”? Its data no longer reaches this user.",
+  ],
+  "common.confirm": ["确认", "Confirm"],
   "user.end_done": [
-    "{name} 的 {n} 处登录已结束，未上报的内容仍会上报",
-    "{n} sign-ins of {name} ended; unsent work is still delivered",
+    "{name} 的登录已全部结束，未上报的内容仍会上报",
+    "Every sign-in of {name} ended; unsent work is still delivered",
   ],
   "post.add": ["授予岗位", "Give a post"],
   "post.role": ["岗位", "Post"],
