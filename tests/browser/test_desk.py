@@ -75,7 +75,7 @@ def test_an_open_desk_shows_what_arrives_without_being_asked(playwright: Playwri
     base = f"http://127.0.0.1:{server.port}"
     station = server.run("post", "list", "patrol01a").split("\t")[2]
     page = open_centre(playwright, base, tmp_path / "operator", "operator")
-    page.get_by_test_id("centre-nav-hazard").click()
+    page.get_by_test_id("centre-nav-hazards").click()
     expect(page.get_by_test_id("list-table")).to_be_visible()
     handheld = Handheld(playwright, tmp_path / "b", base)
     handheld.enrol(server.device_code("live", station), "patrol01a")

@@ -22,7 +22,8 @@ from server.db import db
 from server.web import docs_page
 from server.web.endpoint import OPERATIONS
 from tests.house.sources import ROOT, files, label, python_imports
-from tests.server.edge.people import PASSWORD, Person
+from tests.server.edge.people import PASSWORD, SCOPE, Person
+from tests.server.files.tus_client import Tus
 
 PATHS = ("/", "/healthz", "/api/docs", "/api/v1/openapi.json", "/api/v1/me", "/nothing.js")
 FOREIGN = {"Origin": "https://evil.example"}
@@ -196,3 +197,17 @@ def test_the_server_holds_no_dangerous_call() -> None:
     assert not modules & {"subprocess", "pickle", "marshal", "shelve", "dill", "yaml", "xml", "lxml", "ldap", "ldap3", "jinja2", "requests", "smtplib"}
     assert calls == set()
     assert (ROOT / "server/jobs.py").read_text(encoding="utf-8").count("serializer=JSONSerializer") == 2, "rq pickles unless told otherwise"
+
+
+def test_personal_data_lies_in_no_cache_and_open_to_nobody(app: Flask, person: Person) -> None:
+    client = person("patroller")
+    client.sync([client.line("0198-p", {"scope": {"k": "reg", "v": SCOPE, "b": []}}, "person")], 1, "00000000")
+    tus = Tus(client)
+    key = tus.upload(b"photo")
+    tus.attach(key)
+    for path in ("/snapshots", f"/snapshots/{SCOPE}", f"/files/{key}", f"/files/{key}?variant=thumb", "/me"):
+        answer = client.call("GET", path, buffered=True)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store"), path
+    packs = [path for path in (app.extensions["xunan"].data_dir / "snapshots").rglob("*") if path.is_file()]
+    assert packs
+    assert {path.stat().st_mode & 0o077 for path in packs} == {0}
