@@ -38,6 +38,12 @@ def read_status(header_line: bytes) -> dict[str, Any]:
         return {}
 
 
+def held(status: Any, key: str) -> int:
+    """A count a device reported of itself; whatever is no count is none."""
+    value = status.get(key) if isinstance(status, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
 def _lasting(status: dict[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in (status or {}).items() if key not in DRIFTING}
 

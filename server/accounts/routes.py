@@ -89,6 +89,8 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
     user = service.check_password(session, body["username"], body["password"])
     session.rollback()
     if user is None:
+        with unit(session):
+            service.note_failed(session, at, body["username"], device)
         raise fail("login_failed")
     with unit(session):
         device, token = _login_device(at, body["desk"]), None

@@ -125,6 +125,12 @@ def check_password(session: Session, username: str, password: str) -> User | Non
     return user if user is not None and user.active else None
 
 
+def note_failed(session: Session, at: int, username: str, device: Device | None) -> None:
+    """A wrong password leaves a trace: whose name was tried and on what; a name that is nobody's is not kept."""
+    user = session.scalar(select(User.id).where(func.lower(User.username) == folded(username)))
+    note(session, at, "", "login_failed", user, device.id if device is not None else None)
+
+
 def sign_in(session: Session, settings: Settings, at: int, user: User, device: Device) -> tuple[Grant, str]:
     """A grant of the user on the device and its token."""
     token = secrets.token_urlsafe(32)

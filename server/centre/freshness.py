@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from server.accounts.devices import held
 from server.accounts.models import Device, Grant, Post
 from server.centre.reader import Reader
 from server.centre.tables import core_table, iso
@@ -38,21 +39,17 @@ class Handheld:
     @property
     def pending(self) -> int:
         """Records not yet sent."""
-        return _count(self.status.get("pending"))
+        return held(self.status, "pending")
 
     @property
     def files(self) -> int:
         """Files not yet sent."""
-        return _count(self.status.get("files"))
+        return held(self.status, "files")
 
     @property
     def bytes(self) -> int:
         """Size of the files not yet sent."""
-        return _count(self.status.get("bytes"))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+        return held(self.status, "bytes")
 
 
 def load_handhelds(session: Session, reader: Reader, now_ms: int) -> list[Handheld]:

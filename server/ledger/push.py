@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,7 @@ from sync.judge import Rights
 from sync.stamp import GENESIS
 
 log = structlog.get_logger(__name__)
+OPS = Counter("xunan_ops_total", "Ops that came from devices", ["verdict"])
 ATTEMPTS_MAX = 4
 AUTHOR_COLUMNS = ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c", "forked", "created_at")
 
@@ -73,6 +75,8 @@ def push(session: Session, device_id: str, batch: Batch, rights: Rights | None, 
                 raise
             for line, why in zip(batch.lines, reasons, strict=True):
                 line.why = why
+    for verdict in pushed.verdicts:
+        OPS.labels(verdict["v"]).inc()
     hints.after_commit(pushed.seq_by_scope)
     return pushed
 

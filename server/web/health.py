@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from server.accounts.calling import settings
 from server.db import reading
 from server.errors import fail
 from server.web.endpoint import endpoint
+from server.web.metrics import exposition
 
 bp = Blueprint("health", __name__)
 
@@ -35,5 +37,5 @@ def readyz() -> dict[str, Any]:
 
 @endpoint(bp, "GET", "/metrics", auth="none", returns="text/plain", summary="Prometheus metrics")
 def metrics() -> Response:
-    """Metrics of this process; keep it off the public network at the proxy."""
-    return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    """What the workers counted and how the town stands; keep it off the public network at the proxy."""
+    return Response(exposition(settings()), content_type=CONTENT_TYPE_LATEST)

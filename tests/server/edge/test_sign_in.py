@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from server import create_app
 from server.accounts import service, tries
-from server.accounts.models import LoginTry, User
+from server.accounts.models import Audit, LoginTry, User
 from server.db import db, unit
 from tests.server.edge.people import AT, PASSWORD, Person
 
@@ -192,3 +192,13 @@ def test_tries_of_long_ago_are_forgotten(app: Flask) -> None:
         db.session.rollback()
         tries.prune(db.session(), last + 2 * tries.FORGET_MS + 1)
         assert db.session.query(LoginTry).count() == 0
+
+
+def test_a_wrong_password_leaves_a_trace_and_a_strange_name_none(app: Flask, person: Person) -> None:
+    device = person.enrol()
+    for name in ("head", "张三不在此"):
+        assert code_of(login(app, name, WRONG, device["device_token"])) == "login_failed"
+    with app.app_context():
+        rows = db.session.query(Audit).filter_by(action="login_failed").order_by(Audit.id).all()
+        head = db.session.query(User.id).filter_by(username="head").scalar()
+    assert [(row.actor, row.target, row.device, row.detail) for row in rows] == [("", head, device["device_id"], None), ("", None, device["device_id"], None)]
