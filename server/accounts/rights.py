@@ -8,13 +8,12 @@ token lies unsealed on the handheld and must give a finder of it nothing (push_o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from server.accounts.models import Device, Grant, Post, User
+from server.accounts.models import Device, Grant
 from sync.judge import Rights, UserRights
 
 TOWN = "town"
@@ -60,26 +59,36 @@ class Caller:
         return user.scopes if user is not None else frozenset()
 
 
-def user_rights(session: Session, user_ids: Iterable[str], at: int) -> dict[str, UserRights]:
-    """Rights per user at a time. An inactive user has none; an unknown id is left out."""
-    ids = sorted(set(user_ids))
-    if not ids:
-        return {}
-    active = dict(session.execute(select(User.id, User.active).where(User.id.in_(ids))).tuples().all())
-    posts = session.scalars(select(Post).where(Post.user_id.in_(ids))).all()
-    found: dict[str, UserRights] = {}
-    for user_id, is_active in active.items():
-        held = [
-            post
-            for post in posts
-            if is_active and post.user_id == user_id and post.valid_from <= at and (post.valid_to is None or at < post.valid_to)
-        ]  # fmt: skip
-        roles = frozenset(post.role for post in held)
-        scopes = {station_scope(post.station_code) for post in held if post.station_code}
-        if held:
-            scopes.add(TOWN)
-        found[user_id] = UserRights(roles, frozenset(scopes), bool(roles & TOWN_ROLES))
-    return found
+# One reading for every request: who ever signed in on a device, whether a sign-in still holds, and the posts valid now.
+_SIGNED_IN = text(
+    """
+    SELECT u.id, u.active, held.live, p.role, p.station_code
+    FROM (SELECT user_id, MAX(CASE WHEN revoked_at IS NULL AND expires_at > :at THEN 1 ELSE 0 END) AS live
+          FROM "grant" WHERE device_id = :device GROUP BY user_id) held
+    JOIN "user" u ON u.id = held.user_id
+    LEFT JOIN post p ON p.user_id = u.id AND p.valid_from <= :at AND (p.valid_to IS NULL OR :at < p.valid_to)
+    """
+)
+
+
+def _who_signed_in(session: Session, device_id: str, at: int) -> tuple[dict[str, UserRights], set[str]]:
+    """Rights of everybody who ever signed in on the device (none for a blocked user), and those whose sign-in holds."""
+    posts: dict[str, list[tuple[str, str | None]]] = {}
+    live: set[str] = set()
+    for user_id, active, holds, role, station in session.execute(_SIGNED_IN, {"device": device_id, "at": at}):
+        held = posts.setdefault(user_id, [])
+        if holds:
+            live.add(user_id)
+        if active and role is not None:
+            held.append((role, station))
+    return {user_id: rights_of(held) for user_id, held in posts.items()}, live
+
+
+def rights_of(posts: list[tuple[str, str | None]]) -> UserRights:
+    """What posts (role, station code) give together."""
+    roles = frozenset(role for role, _ in posts)
+    scopes = {station_scope(station) for _, station in posts if station}
+    return UserRights(roles, frozenset(scopes | {TOWN} if posts else scopes), bool(roles & TOWN_ROLES))
 
 
 def all_scopes(session: Session) -> tuple[str, ...]:
@@ -92,11 +101,9 @@ def build_caller(session: Session, device: Device, grant: Grant | None, at: int,
     if device.revoked_at is not None:
         rights = Rights({}, blocked="device_revoked")
         return Caller(device.id, device.kind, None, None, (), rights, (), frozenset(), (), revoked=True)
-    rows = session.execute(select(Grant.user_id, Grant.revoked_at, Grant.expires_at).where(Grant.device_id == device.id)).all()
-    users = user_rights(session, (row[0] for row in rows), at)
+    users, live = _who_signed_in(session, device.id, at)
     if ended:
         return Caller(device.id, device.kind, None, None, (), Rights(users), (), frozenset(), ())
-    live = {user_id for user_id, revoked_at, expires_at in rows if revoked_at is None and expires_at > at}
     scopes: set[str] = {TOWN}
     for user_id in live & users.keys():
         scopes |= users[user_id].scopes

@@ -163,9 +163,7 @@ class Bearer:
 def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
     """The device (and grant) behind a bearer token; nothing when the token was never given out."""
     hashed = token_hash(token)
-    device = session.scalar(select(Device).where(Device.token_hash == hashed))
-    if device is not None:
-        return Bearer(device)
+    # A person's token first: nearly every request carries one.
     row = session.execute(
         select(Grant, Device, User.active)
         .join(Device, Device.id == Grant.device_id)
@@ -173,7 +171,8 @@ def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
         .where(Grant.token_hash == hashed)
     ).first()
     if row is None:
-        return None
+        device = session.scalar(select(Device).where(Device.token_hash == hashed))
+        return Bearer(device) if device is not None else None
     grant, held, active = row
     return Bearer(held, grant, ended=grant.revoked_at is not None or grant.expires_at <= at or not active)
 

@@ -75,7 +75,7 @@ class Handheld:
     def wait_installed(self) -> None:
         """Until the service worker has everything and controls the page: only then may the network go."""
         self.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        self.page.wait_for_function("navigator.serviceWorker.controller !== null")
+        self.page.wait_for_function("() => navigator.serviceWorker.controller !== null")
 
     def run(self, script: str, argument: Any = None) -> Any:
         """Evaluate `async (engine, argument) => …` in the page."""
