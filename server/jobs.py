@@ -212,7 +212,7 @@ class Sweep:
 
 def install(app: Flask, settings: Settings) -> None:
     """Bind the jobs and the housekeeping of this server and choose who runs them."""
-    from server.accounts import tries
+    from server.accounts import audit, tries
     from server.files.media import process
     from server.files.store import make_store
     from server.files.tus import Uploads
@@ -220,8 +220,12 @@ def install(app: Flask, settings: Settings) -> None:
     uploads = Uploads(settings, make_store(settings))
     app.extensions["xunan_uploads"] = uploads
     register("media", lambda session, args, at: _ignore(process(session, uploads.store, args["sha256"], at)))
+
+    def forget_old_audit(session: Session, at: int) -> None:
+        audit.prune(session, at, settings.audit_days_min)
+
     # release_overdue is the clock of P-10: a field that waited seven days for its parent is released.
-    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune]
+    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune, forget_old_audit]
     sweep = Sweep(app, bell(settings.redis_url) if settings.redis_url else None)
     app.extensions["xunan_jobs"] = sweep
     app.before_request(sweep.ensure)

@@ -7,6 +7,7 @@ file named by `<NAME>_FILE`. Outside `dev` the server refuses to start with a de
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Settings:
     s3_secret_key: str | None = None
     town_name: str = "示例镇"
     base_url: str = "http://127.0.0.1:8000"
+    other_base_urls: tuple[str, ...] = ()
     pwa_dir: Path = Path("pwa/dist")
     demo_password: str | None = None
     grant_days: int = 45
@@ -47,6 +49,11 @@ class Settings:
     trusted_proxies: int = 0
     audit_days_min: int = 183
     log_level: str = "INFO"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Every address of this server, the usual one first (M-67: 政务外网 and 专网)."""
+        return [self.base_url, *self.other_base_urls]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,6 +72,7 @@ class Settings:
             s3_secret_key=_text(env, "S3_SECRET_KEY"),
             town_name=_text(env, "TOWN_NAME") or "示例镇",
             base_url=(_text(env, "BASE_URL") or "http://127.0.0.1:8000").rstrip("/"),
+            other_base_urls=_urls(env, "OTHER_BASE_URLS"),
             pwa_dir=Path(_text(env, "PWA_DIR") or "pwa/dist").resolve(),
             demo_password=_text(env, "DEMO_PASSWORD") or ("xunan-demo-2026" if mode == "dev" else None),
             grant_days=_number(env, "GRANT_DAYS", 45, 1, 366),
@@ -98,6 +106,13 @@ def _choice(env: Mapping[str, str], name: str, allowed: tuple[str, ...], default
     if value not in allowed:
         raise SettingsError(f"XUNAN_{name} must be one of {', '.join(allowed)}")
     return value
+
+
+def _urls(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = tuple(part.strip().rstrip("/") for part in (_text(env, name) or "").split(",") if part.strip())
+    if wrong := [each for each in found if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", each)]:
+        raise SettingsError(f"XUNAN_{name}: {wrong[0]} is no address such as https://town.example")
+    return found
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -21,6 +21,7 @@ interface LoginAnswer {
   device_token?: string | null;
   letter?: string | null;
   town?: { name: string } | null;
+  addresses?: string[];
 }
 
 /** Names are asked for again after this long: people change posts rarely. */
@@ -48,7 +49,7 @@ export class Accounts {
     const public_key = await this.#signing_public_key();
     const base = (input.base ?? "").replace(/\/+$/, "");
     if (base !== "") await this.#session.save({ base });
-    const answer = await this.#transport.post_json<EnrolAnswer & { device_token: string }>(
+    const answer = await this.#transport.post_json<EnrolAnswer & { device_token: string; addresses?: string[] }>(
       "/api/v1/enrol",
       { code: input.code.trim(), name: input.name ?? "", public_key, app: this.#ports.app },
       null,
@@ -57,6 +58,7 @@ export class Accounts {
     await this.#session.save({
       device: { id: device_id, letter, kind: "handheld" },
       device_token: answer.device_token,
+      addresses: answer.addresses ?? [],
       town,
       station_code: station_code ?? null,
     });
@@ -86,6 +88,7 @@ export class Accounts {
     const { stored } = this.#session;
     await this.#session.save({
       users: { ...stored.users, [user.id]: user },
+      addresses: answer.addresses ?? stored.addresses,
       // Only a browser without a device becomes a desk; an enrolled handheld stays what it is.
       ...(token !== null || !answer.device_token
         ? {}

@@ -5,6 +5,7 @@
  * Invariants: one courier per origin (Web Lock); "saved" only after the strict commit; locking forgets keys at once.
  */
 import { Accounts } from "./accounts";
+import { Addresses } from "./courier/addresses";
 import { Courier } from "./courier/courier";
 import { type Leader, type Note, take_lead } from "./courier/leader";
 import { Transport } from "./courier/transport";
@@ -58,6 +59,7 @@ class RunningEngine implements Engine {
   readonly #emitter = new Emitter();
   readonly #drawer: Drawer;
   readonly #session: SessionStore;
+  readonly #addresses: Addresses;
   readonly #transport: Transport;
   readonly #courier: Courier;
   readonly #accounts: Accounts;
@@ -85,12 +87,12 @@ class RunningEngine implements Engine {
     this.#space = new Space(ports);
     this.#draft_store = new DraftStore(dbs, keys, ports.now, ports.set_timer);
     this.drafts = this.#draft_store;
-    const base = () => this.#session.stored.base || ports.base;
-    const token = () => this.#session.carried?.token ?? this.#session.stored.device_token;
-    const push_token = () => this.#session.push_token();
+    this.#addresses = new Addresses(() => this.#session.addresses(ports.base), ports.now);
+    const token = () => this.#session.pull_token();
+    const where = { base: () => this.#addresses.current(), token: () => this.#session.push_token() };
     const { now, jitter, set_timer } = ports;
-    this.#transport = new Transport({ fetch: ports.fetch, base, token, set_timer });
-    this.#files = new Files(ports, this.#drawer, this.#transport, { base, token: push_token }, (recs) => {
+    this.#transport = new Transport({ fetch: ports.fetch, addresses: this.#addresses, token, set_timer });
+    this.#files = new Files(ports, this.#drawer, this.#transport, where, (recs) => {
       this.#drawer.model.touch(recs);
       this.#records_changed(recs);
       this.#emitter.emit("queue");
@@ -103,12 +105,7 @@ class RunningEngine implements Engine {
       now,
       jitter,
       set_timer,
-      has_token: () => token() !== null,
-      may_read: () => this.#session.carried !== null,
-      refused: () => {
-        this.#session.carried = null;
-      },
-      signed_in: () => Object.keys(this.#session.stored.users).length > 0,
+      who: this.#session,
       status_header: () => read_status_header(this.#drawer, this.#space.persisted),
       schema: ports.schema,
       scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
@@ -272,10 +269,8 @@ class RunningEngine implements Engine {
     return this.#transport.send(path.startsWith("/") ? path : `/api/v1/${path}`, init, this.#session.token());
   }
 
-  async next_code(): Promise<string> {
-    const codes = this.#session.stored.codes + 1;
-    await this.#session.save({ codes });
-    return `${this.#session.stored.device?.letter ?? "X"}-${String(codes).padStart(4, "0")}`;
+  next_code(): Promise<string> {
+    return this.#session.next_code();
   }
 
   new_id(): string {
@@ -374,8 +369,11 @@ class RunningEngine implements Engine {
     this.#close_live();
     const token = this.#session.push_token();
     if (token === null || this.#leader?.leading !== true) return;
-    const base = this.#session.stored.base || this.#ports.base;
-    this.#close_live = this.#ports.open_live(`${base}/api/v1/live`, token, () => void this.sync_now());
+    this.#close_live = this.#ports.open_live(
+      `${this.#addresses.current()}/api/v1/live`,
+      token,
+      () => void this.sync_now(),
+    );
   }
 
   async #opened(): Promise<void> {

@@ -38,13 +38,17 @@ export class FakeServer {
   requests: { path: string; ops: number; header: any }[] = [];
   files = new Map<string, number>();
   page_limit = 500;
+  addresses: string[] = [];
+  gone_hosts = new Set<string>();
+  hosts: string[] = [];
   /** As after a restore from before the sign-in. */
   unknown_grants = false;
   quarantine: (kind: string) => boolean = () => false;
 
   fetch = async (input: string, init: RequestInit = {}): Promise<Response> => {
-    if (this.down) throw new TypeError("fetch failed");
-    const path = new URL(input, "http://town").pathname;
+    const { hostname, pathname: path } = new URL(input, "http://town");
+    if (this.down || this.gone_hosts.has(hostname)) throw new TypeError("fetch failed");
+    this.hosts.push(hostname);
     const body = await read_body(init);
     const refused = this.refuse(path, body);
     if (refused !== null) return refused;
@@ -110,6 +114,7 @@ export class FakeServer {
         device_token: "device-token",
         letter: "K7",
         town: { name: "示例镇" },
+        addresses: this.addresses,
         station_code: STATION,
       });
     }
@@ -128,6 +133,7 @@ export class FakeServer {
         user,
         scopes: this.scopes,
         device_secret: "secret-of-device",
+        addresses: this.addresses,
       });
     }
     if (path === "/api/v1/logout") return json({});

@@ -68,7 +68,7 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
         tries.forgive(session, tried)
     return {
         "device_id": done.device.id, "device_token": done.token, "letter": done.device.letter, "name": done.device.name,
-        "town": _town(), "station_code": done.device.station_code,
+        "town": _town(), "addresses": settings().addresses, "station_code": done.device.station_code,
         "server_time": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds"),
     }  # fmt: skip
 
@@ -105,6 +105,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "grant_id": grant.id, "grant_token": grant_token, "expires_at": grant.expires_at, "user": described,
         "scopes": caller.scopes, "device_id": device.id, "device_token": token, "letter": device.letter, "town": _town(),
+        "addresses": settings().addresses,
         "device_secret": device.secret,
     }  # fmt: skip
 

@@ -33,13 +33,14 @@ class TownOut(Schema):
 
 
 class EnrolOut(Schema):
-    """The device's identity; `device_token` is shown this once."""
+    """The device's identity; `device_token` is shown this once. `addresses`: where this server can be reached, the usual one first."""
 
     device_id = Text(required=True)
     device_token = Text(required=True)
     letter = Text(required=True)
     name = Text(required=True)
     town = fields.Nested(TownOut, required=True)
+    addresses = fields.List(Text(), required=True)
     station_code = Text(allow_none=True)
     server_time = Text(required=True)
 
@@ -82,6 +83,7 @@ class LoginOut(Schema):
     device_token = Text(allow_none=True)
     letter = Text(required=True)
     town = fields.Nested(TownOut, required=True)
+    addresses = fields.List(Text(), required=True)
     device_secret = Text(required=True)
 
 

@@ -18,11 +18,10 @@ from server.web.metrics import REQUESTS, SECONDS
 log = structlog.get_logger("access")
 CSP = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; connect-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "media-src 'self' blob:; connect-src 'self'{others}; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -33,10 +32,25 @@ HEADERS = {
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+# What a page that came from another address of this same server may send and see (M-67).
+ALLOWED = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, Content-Encoding, Range, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
+    ),
+    "Access-Control-Expose-Headers": "Location, Retry-After, ETag, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires, X-Snapshot-Seq",
+    "Access-Control-Max-Age": "7200",
+}
+
+
 def install(app: Flask, https: bool) -> None:
     """Register the hooks; `https` adds HSTS. Forwarded addresses are believed from as many proxies as the deployer names."""
     if proxies := app.extensions["xunan"].trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+
+    addresses = app.extensions["xunan"].addresses
+    others = "".join(f" {each}" for each in addresses) if len(addresses) > 1 else ""
+    policy = CSP.format(others=others)
 
     @app.before_request
     def _begin() -> None:
@@ -49,6 +63,9 @@ def install(app: Flask, https: bool) -> None:
     def _finish(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", policy)
+        if others and request.path.startswith("/api/"):
+            _allow(response, addresses)
         if https:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
         if request.path.startswith("/api/"):
@@ -63,3 +80,12 @@ def install(app: Flask, https: bool) -> None:
         if route not in ("/healthz", "/readyz", "/metrics"):
             log.info("request", method=method, route=route, status=response.status_code, ms=round(seconds * 1000, 1))
         return response
+
+
+def _allow(response: Response, addresses: list[str]) -> None:
+    """Let the app, loaded from one address of this server, use another; nobody else. Tokens travel in a header, so no cookie goes along."""
+    response.headers.add("Vary", "Origin")
+    if request.headers.get("Origin") in addresses:
+        response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.headers.update(ALLOWED)

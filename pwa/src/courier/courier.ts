@@ -50,13 +50,8 @@ export interface CourierState {
   progress: { scope: string; done: number; total: number } | null;
 }
 
-export interface CourierDeps {
-  transport: Transport;
-  outbox: Outbox;
-  view: View;
-  now(): number;
-  jitter(): number;
-  set_timer(ms: number, cb: () => void): () => void;
+/** Who stands behind the requests. */
+export interface Who {
   has_token(): boolean;
   /** Whether somebody unlocked since the start: the device's own token only delivers (P-42). */
   may_read(): boolean;
@@ -64,6 +59,16 @@ export interface CourierDeps {
   refused(): void;
   /** Whether anybody ever signed in on this device. */
   signed_in(): boolean;
+}
+
+export interface CourierDeps {
+  transport: Transport;
+  outbox: Outbox;
+  view: View;
+  now(): number;
+  jitter(): number;
+  set_timer(ms: number, cb: () => void): () => void;
+  who: Who;
   status_header(): Record<string, unknown>;
   schema: number;
   scopes(): string[] | null;
@@ -131,7 +136,7 @@ export class Courier {
     try {
       do {
         this.#again = false;
-        if (this.#deps.has_token()) await this.#round();
+        if (this.#deps.who.has_token()) await this.#round();
       } while (this.#again && !this.#closed);
       this.#failures = 0;
     } catch (error) {
@@ -156,7 +161,7 @@ export class Courier {
     }
     for (;;) {
       if (this.#closed) return;
-      const may_read = this.#deps.may_read();
+      const may_read = this.#deps.who.may_read();
       const pushing_first = !may_read || (this.#deps.view.cursor() === null && !this.#without_snapshots);
       const dev = this.#deps.outbox.chains().at(-1)?.dev;
       if (dev === undefined) return;
@@ -186,7 +191,7 @@ export class Courier {
     const self = chain();
     if (self === undefined) return false;
     const lines = await outbox.lines(dev, self.acked + 1, this.#ops_max);
-    if (push_only && !former && lines.length === 0 && this.#deps.may_read()) return false;
+    if (push_only && !former && lines.length === 0 && this.#deps.who.may_read()) return false;
     const batch = lines.slice(0, plan_batch(lines, this.#ops_max));
     const header = {
       protocol: 1,
@@ -233,7 +238,7 @@ export class Courier {
     // A sign-in that ended still delivers and receives nothing (P-40): the person has to be told, or he waits for ever.
     if (
       this.#deps.scopes() === null &&
-      this.#deps.signed_in() &&
+      this.#deps.who.signed_in() &&
       answer.scopes.granted.every((one) => one === "town")
     ) {
       this.state.needs_login = true;
@@ -300,7 +305,7 @@ export class Courier {
   #contact(asked_ms: number | null, server_ms: number | null): void {
     const now = this.#deps.now();
     this.state.online = true;
-    if (this.#deps.may_read()) this.#refused = false;
+    if (this.#deps.who.may_read()) this.#refused = false;
     this.state.needs_login = this.#refused;
     this.state.last_contact_ms = now;
     if (this.state.attention !== "stuck") this.state.attention = null;
@@ -324,8 +329,8 @@ export class Courier {
     this.state.online = error.status < 500;
     if (error.status === 401) {
       this.state.needs_login = true;
-      this.#refused = this.#deps.may_read();
-      this.#deps.refused(); // the device's own token still delivers
+      this.#refused = this.#deps.who.may_read();
+      this.#deps.who.refused(); // the device's own token still delivers
     }
     if (error.status !== 429 && error.status < 500)
       this.state.attention = error.status === 401 ? "needs_login" : error.code;

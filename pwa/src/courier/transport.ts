@@ -2,6 +2,7 @@
  * One request to the server: authorised, bounded in time, compressed when worth it.
  * Owns timeouts and the body encoding. Must not retry or interpret sync answers.
  */
+import type { Addresses } from "./addresses";
 import { REQUEST_MS_MAX } from "./plan";
 import { to_http_error } from "./wire";
 
@@ -11,7 +12,7 @@ const BYTES_PER_MS_MIN = 50;
 
 export interface TransportDeps {
   fetch(input: string, init?: RequestInit): Promise<Response>;
-  base: () => string;
+  addresses: Addresses;
   token: () => string | null;
   set_timer(ms: number, cb: () => void): () => void;
 }
@@ -40,12 +41,26 @@ export class Transport {
       if (token !== null) headers.set("Authorization", `Bearer ${token}`);
       // The browser's own cache lies in clear on the disk: nothing of ours goes there.
       const options: RequestInit = { cache: "no-store", ...init, headers, signal: stop.signal };
-      const response = await this.#deps.fetch(this.#deps.base() + path, options);
+      const response = await this.#ask(path, options);
       if (!response.ok) throw await to_http_error(response);
       return response;
     } finally {
       cancel();
       this.#running.delete(stop);
+    }
+  }
+
+  /** A gateway without the server behind it counts as silent, like no answer at all. */
+  async #ask(path: string, options: RequestInit): Promise<Response> {
+    const { addresses, fetch } = this.#deps;
+    try {
+      const response = await fetch(addresses.current() + path, options);
+      if ([502, 503, 504].includes(response.status)) addresses.silent();
+      else addresses.answered();
+      return response;
+    } catch (error) {
+      addresses.silent();
+      throw error;
     }
   }
 

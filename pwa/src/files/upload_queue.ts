@@ -132,7 +132,8 @@ export class UploadQueue {
       await this.#deps.upload(
         {
           url: `${this.#deps.base()}/api/v1/files`,
-          upload_url: row.url,
+          // The address may have changed since; the path of an upload is the same at each.
+          upload_url: row.url === null ? null : this.#deps.base() + new URL(row.url, "http://any").pathname,
           blob: held,
           sha256: row.sha256,
           mime: row.mime,

@@ -20,6 +20,8 @@ export interface StoredUser {
 
 export interface StoredSession {
   base: string;
+  /** Every address of the server, the usual one first, as it told at the last sign-in. */
+  addresses: string[];
   device: { id: string; letter: string; kind: "handheld" | "desk" } | null;
   device_token: string | null;
   town: { name: string } | null;
@@ -34,6 +36,7 @@ export interface StoredSession {
 
 const EMPTY: StoredSession = {
   base: "",
+  addresses: [],
   device: null,
   device_token: null,
   town: null,
@@ -44,6 +47,8 @@ const EMPTY: StoredSession = {
   skew_s: 0,
   names: null,
 };
+
+const own_origin = (): string => globalThis.location?.origin ?? "";
 
 export class SessionStore {
   #dbs: Databases;
@@ -90,9 +95,37 @@ export class SessionStore {
     this.refresh();
   }
 
+  /** Where to look for the server. The page's own address comes first: to it nothing has to be allowed. */
+  addresses(own: string): string[] {
+    const { base, addresses } = this.stored;
+    const first = base || own;
+    return [first, ...addresses.filter((one) => one !== first && one !== own_origin())];
+  }
+
   /** The token for ordinary requests: the unlocked person's, else the device's own. */
   token(): string | null {
     return this.open_user?.token ?? this.stored.device_token;
+  }
+
+  /** What asks: a person who unlocked, else the device alone. */
+  pull_token(): string | null {
+    return this.carried?.token ?? this.stored.device_token;
+  }
+
+  has_token(): boolean {
+    return this.pull_token() !== null;
+  }
+
+  may_read(): boolean {
+    return this.carried !== null;
+  }
+
+  refused(): void {
+    this.carried = null;
+  }
+
+  signed_in(): boolean {
+    return Object.keys(this.stored.users).length > 0;
   }
 
   /** The token that delivers: the device's own, whoever is or is not unlocked. */
@@ -117,6 +150,13 @@ export class SessionStore {
   async save_names(names: Readonly<Record<string, string>>, at: number): Promise<void> {
     await this.save({ names: { at, sealed: await this.#keys.seal(JSON.stringify(names)) } });
     if (this.open_user !== null) this.face.names = names;
+  }
+
+  /** The next short code of this device; it is never given twice. */
+  async next_code(): Promise<string> {
+    const codes = this.stored.codes + 1;
+    await this.save({ codes });
+    return `${this.stored.device?.letter ?? "X"}-${String(codes).padStart(4, "0")}`;
   }
 
   close_user(): void {
