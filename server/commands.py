@@ -247,7 +247,7 @@ def install(app: Flask) -> None:
     @click.option("--backups", type=click.Path(path_type=Path), help="Also look at the sets in this backup folder.")
     def doctor_(backups: Path | None) -> None:
         """Look at everything this server stands on; fails when something is wrong."""
-        found = examine(_settings(), backups)
+        found = examine(_settings(), backups or _settings().backup_dir)
         for each in found:
             click.echo(f"{each.state:<6}{each.name}: {each.words}")
         if any(each.state == "wrong" for each in found):

@@ -48,6 +48,7 @@ class Settings:
     live_streams_max: int = 16
     trusted_proxies: int = 0
     audit_days_min: int = 183
+    backup_dir: Path | None = None
     log_level: str = "INFO"
 
     @property
@@ -84,6 +85,7 @@ class Settings:
             live_streams_max=min(_number(env, "LIVE_STREAMS_MAX", 16, 1, 10_000), _half_of_threads(env)),
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 5),
             audit_days_min=_number(env, "AUDIT_DAYS_MIN", 183, 183, 36_500),
+            backup_dir=Path(folder).resolve() if (folder := _text(env, "BACKUP_DIR")) else None,
             log_level=_choice(env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         )
         if mode != "dev" and (settings.secret_key == DEV_SECRET or len(settings.secret_key) < MIN_SECRET_CHARS):

@@ -37,7 +37,7 @@ BY = {
 class TownGauges:
     """A prometheus_client collector over one database and one data folder."""
 
-    def __init__(self, data_dir: Path, backup_dir: Path) -> None:
+    def __init__(self, data_dir: Path, backup_dir: Path | None) -> None:
         self._data_dir, self._backup_dir = data_dir, backup_dir
 
     def describe(self) -> Iterable[Metric]:
@@ -56,8 +56,8 @@ class TownGauges:
         yield GaugeMetricFamily("xunan_up", "Whether the database answers", 1)
         yield from found
         yield GaugeMetricFamily("xunan_disk_free_bytes", "Free bytes of the data folder", shutil.disk_usage(self._data_dir).free)
-        if held := sets_of(self._backup_dir):
-            newest = held[-1].stat().st_mtime * 1000
+        if self._backup_dir is not None and (made := sets_of(self._backup_dir)):
+            newest = made[-1].stat().st_mtime * 1000
             yield GaugeMetricFamily("xunan_backup_age_seconds", "Age of the newest backup", max(0.0, (at - newest) / 1000))
 
 

@@ -21,7 +21,7 @@ STREAMS = Gauge("xunan_live_streams", "Open live streams", multiprocess_mode="li
 def exposition(settings: Settings) -> bytes:
     """Everything, in the text format."""
     town = CollectorRegistry()
-    town.register(TownGauges(settings.data_dir, settings.data_dir / "backups"))
+    town.register(TownGauges(settings.data_dir, settings.backup_dir))
     counted = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()
