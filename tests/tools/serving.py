@@ -65,6 +65,12 @@ class Server:
                 time.sleep(0.05)
         raise RuntimeError("the server did not become ready")
 
+    def terminate(self) -> int:
+        """SIGTERM, as an upgrade does: it finishes what it is doing; gives the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=READY_SECONDS_MAX)
+
     def kill9(self) -> None:
         """SIGKILL the whole process group, as a power cut would."""
         if self.process is not None:

