@@ -29,7 +29,7 @@ UNSENT_MAX = 100
 
 @dataclass
 class Pusher:
-    """One device that writes and pushes without end. `told` is what the server ever called stored: n → hash."""
+    """One device that writes and pushes without end. `told` is what the server ever called stored: n → hash; `refused` its problems: status, code."""
 
     port: int
     token: str
@@ -44,6 +44,7 @@ class Pusher:
     lines: list[tuple[int, str, bytes]] = field(default_factory=list)
     last: dict[str, str] = field(default_factory=dict)
     told: dict[int, str] = field(default_factory=dict)
+    refused: list[tuple[int, str]] = field(default_factory=list)
     failed: BaseException | None = None
 
     def write(self) -> None:
@@ -53,8 +54,12 @@ class Pusher:
         fields: dict[str, Any] = {"title": {"k": "reg", "v": f"第{self.n}次", "b": [before] if before else []}}
         if before is None:
             fields["scope"] = {"k": "reg", "v": self.scope, "b": []}
+        self.add(rec, "hazard", fields)
+
+    def add(self, rec: str, kind: str, fields: dict[str, Any]) -> None:
+        """Any op as the next line of the chain."""
         self.n += 1
-        line = encode_op({"n": self.n, "rec": rec, "kind": "hazard", "scope": self.scope, "f": fields, "at": "2026-11-23T08:00:00+08:00", "user": self.user})
+        line = encode_op({"n": self.n, "rec": rec, "kind": kind, "scope": self.scope, "f": fields, "at": "2026-11-23T08:00:00+08:00", "user": self.user})
         self.h = chain(self.h, line)
         self.last[rec] = make_stamp(self.dev, self.n, self.h)
         self.lines.append((self.n, self.h, line))
@@ -76,6 +81,7 @@ class Pusher:
         finally:
             link.close()
         if answer.status != 200:
+            self.refused.append((answer.status, json.loads(body)["code"]))
             return
         found = json.loads(body)
         if found.get("fork") or "resend_from" in found:
