@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from server import jobs
 from server.db import unit
-from server.errors import fail
+from server.errors import ProblemError, fail
 from server.files.models import StoredFile, Upload
 from server.files.store import Store
 from server.settings import Settings
@@ -78,7 +78,7 @@ class Uploads:
     def create(self, session: Session, key: str, length: int, mime: str, device_id: str, at: int) -> int:
         """Begin or continue; returns the offset. A file we already hold answers its full length.
 
-        Raises `too_large`, `storage_full`.
+        Raises `too_large`, `storage_full`; when every byte is there, what `finish` raises.
         """
         if length > self.settings.upload_bytes_max:
             raise fail("too_large", limit=self.settings.upload_bytes_max)
@@ -99,11 +99,17 @@ class Uploads:
                     session.add(row)
                 row.expires_at = at + EXPIRE_MS
             self._part(key).touch()
-        if self.synced_offset(key) == 0:
-            # Bytes may already be there: a crash between storing and noting, or a restored database.
+        offset = self.synced_offset(key)
+        if offset not in (0, length):
+            return offset
+        try:
+            # Bytes may already be there: a crash between storing and noting, a store that was down, or a restored database.
             self.finish(session, key, at)
-            return length if session.get(StoredFile, key) is not None else 0
-        return self.synced_offset(key)
+        except ProblemError:
+            if offset == length:
+                raise
+            return 0  # the store is down; that is no reason for the bytes not to come
+        return length if session.get(StoredFile, key) is not None else self.synced_offset(key)
 
     def append(self, key: str, start: int, length: int, chunks: Iterable[bytes], checksum: tuple[str, bytes] | None) -> int:
         """Write chunks from `start` on; returns the new offset. Raises `offset_mismatch`, `locked`, `checksum_mismatch`."""

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from server.db import db
 from server.errors import CATALOGUE, Problem, ProblemError
+from server.files.store import StoreDown
 
 log = structlog.get_logger(__name__)
 _BY_STATUS = {
@@ -78,6 +79,11 @@ def install(app: Flask) -> None:
         log.error("database_unavailable", kind=type(error.orig).__name__)
         code = "storage_full" if "full" in text.lower() else "unavailable"
         return problem_response(CATALOGUE[code], {"reason": "database"}, {"Retry-After": "5"})
+
+    @app.errorhandler(StoreDown)
+    def _on_store(_error: StoreDown) -> Response:
+        db.session.rollback()
+        return problem_response(CATALOGUE["unavailable"], {"reason": "file store"}, {"Retry-After": "5"})
 
     @app.errorhandler(Exception)
     def _on_crash(_error: Exception) -> Response:

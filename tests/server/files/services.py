@@ -37,18 +37,21 @@ def _await(ready: type[Exception] | tuple[type[Exception], ...], probe: object, 
             pause.wait(0.05)
 
 
-@contextmanager
-def seaweed(folder: Path) -> Iterator[str]:
-    """An S3 service with one bucket; gives its address. SIGTERM would take half a minute."""
-    # Every port also takes port+10000 for its own protocol; all are given, so that two runs never meet.
+def seaweed_ports() -> dict[str, int]:
+    """Every port also takes port+10000 for its own protocol; all are given, so that two runs never meet."""
     names = ("master.port", "volume.port", "filer.port", "s3.port", "admin.port", "webdav.port")
-    ports = {name: free_port() for name in names}
-    grpc = {f"{name}.grpc": free_port() for name in names if name != "webdav.port"}
+    return {name: free_port() for name in names} | {f"{name}.grpc": free_port() for name in names if name != "webdav.port"}
+
+
+@contextmanager
+def seaweed(folder: Path, ports: dict[str, int] | None = None) -> Iterator[str]:
+    """An S3 service with one bucket; gives its address. The same folder and ports bring it back. SIGTERM would take half a minute."""
+    ports = ports or seaweed_ports()
     program = Path(sys.executable).with_name("weed")
-    log = (folder / "weed.log").open("wb")
+    log = (folder / "weed.log").open("ab")
     process = subprocess.Popen(
         [program, "mini", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-bucket={BUCKET}", "-admin.ui=false", "-webdav=false",
-         "-s3.port.iceberg=0", "-s3.port.lance=0", *(f"-{name}={port}" for name, port in (ports | grpc).items())],
+         "-s3.port.iceberg=0", "-s3.port.lance=0", *(f"-{name}={port}" for name, port in ports.items())],
         cwd=folder, stdout=log, stderr=log, start_new_session=True,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
     )  # fmt: skip
