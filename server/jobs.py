@@ -9,6 +9,7 @@ not mind. The sweep also does the housekeeping that has no event of its own.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from sqlalchemy import BigInteger, Integer, String, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.db import Base, JsonText, db, unit
+from server.files.store import StoreDown
 from server.ledger.clock import now_ms
 from server.ledger.quarantine import release_overdue
 from server.settings import Settings
@@ -30,6 +32,7 @@ log = structlog.get_logger(__name__)
 LEASE_MS = 120_000
 TRIES_MAX = 5
 SWEEP_SECONDS = 15.0
+QUEUE_PAUSE_SECONDS = 1.0
 HOUSEKEEPING_MS = 600_000
 DONE_KEEP_MS = 7 * 86_400_000
 QUEUE = "xunan"
@@ -121,6 +124,8 @@ def run_one(session: Session, at: int) -> bool:
         with unit(session):
             row = session.scalars(select(Job).where(ours).with_for_update()).first()
             if row is not None:
+                if isinstance(error, StoreDown):
+                    row.tries = 1  # not the job's fault: it waits for the store, however long that is away
                 row.error = type(error).__name__
                 row.state = "failed" if row.tries >= TRIES_MAX else "waiting"
                 row.due_at = at + 1000 * 4**row.tries
@@ -268,9 +273,25 @@ def bell(url: str) -> Callable[[], None]:
 
 
 def work(url: str, *, burst: bool = False) -> None:
-    """Be the rq worker (`flask worker`): the drain runs in a child process, so a crash in it costs one try."""
+    """Be the rq worker (`flask worker`): the drain runs in a child process, so a crash in it costs one try.
+
+    rq's own worker quits, now with an exception and now without, when Redis goes at the wrong moment; then a new one begins.
+    """
+    from redis.exceptions import RedisError
     from rq import Worker
     from rq.serializers import JSONSerializer
 
-    queue = _queue(url)
-    Worker([queue], connection=queue.connection, serializer=JSONSerializer).work(burst=burst)
+    while True:
+        queue = _queue(url)
+        worker = Worker([queue], connection=queue.connection, serializer=JSONSerializer)
+        try:
+            worker.work(burst=burst)
+        except RedisError:
+            if burst:
+                raise
+        if burst or worker._shutdown_requested_date is not None:
+            return
+        log.warning("queue_unreachable")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # rq's handlers would ask the worker that is gone
+        threading.Event().wait(QUEUE_PAUSE_SECONDS)

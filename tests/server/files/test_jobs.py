@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from server import jobs
 from server.db import db, unit
 from server.files.models import StoredFile
+from server.files.store import StoreDown
 from server.jobs import LEASE_MS, QUEUE, TRIES_MAX, Job, Sweep, bell, drain, run_one, take
 from tests.server.files.services import valkey
 from tests.tools.serving import ROOT, free_port
@@ -127,6 +128,25 @@ def test_a_job_that_fails_waits_longer_each_time_and_keeps_its_reason(ran: list[
     assert states() == [("poison", "failed", TRIES_MAX), ("note", "done", 1)]
     assert db.session.scalars(select(Job.error).where(Job.name == "poison")).one() == "ZeroDivisionError"
     assert ran == ["behind it"]
+
+
+def test_a_job_waits_for_the_store_however_long_that_is_away(ran: list[Any]) -> None:
+    def needs_store(_session: Session, _args: dict[str, Any], _at: int) -> None:
+        raise StoreDown("EndpointConnectionError")
+
+    jobs.register("needs_store", needs_store)
+    put("needs_store")
+    at = AT
+    for _ in range(2 * TRIES_MAX):
+        assert run_one(db.session(), at)
+        [due] = db.session.scalars(select(Job.due_at)).all()
+        db.session.rollback()
+        assert due > at
+        at = due
+    jobs.register("needs_store", lambda _session, _args, _at: ran.append("done"))
+    assert run_one(db.session(), at)
+    assert ran == ["done"]
+    assert [state for _, state, _ in states()] == ["done"]
 
 
 def test_redis_gone_and_back_loses_nothing(ran: list[Any], app: Flask, tmp_path: Path) -> None:
