@@ -21,7 +21,7 @@ from tests.faults.town import new_seed, wait_until
 from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template, world  # noqa: F401 - fixtures
 from tests.server.ledger.world import STATION, Device, World, rec_id
 
-COMMITS = int(os.environ.get("XUNAN_TEST_COMMITS") or 3_200)
+COMMITS = int(os.environ.get("TEST_COMMITS") or 3_200)
 WRITERS, READERS_LIMITS = 8, (1, 7, 50)
 SECONDS_MAX, SWITCH_SECONDS = 3_600, 0.0005
 State = tuple[str, int]

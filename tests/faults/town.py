@@ -39,9 +39,9 @@ STATE_SECONDS_MAX = 60
 
 
 def new_seed() -> int:
-    """The seed of a run, printed so that a failure can be played again (XUNAN_TEST_SEED)."""
-    seed = int(os.environ.get("XUNAN_TEST_SEED") or secrets.randbelow(2**32))
-    print(f"XUNAN_TEST_SEED={seed}")
+    """The seed of a run, printed so that a failure can be played again (TEST_SEED)."""
+    seed = int(os.environ.get("TEST_SEED") or secrets.randbelow(2**32))
+    print(f"TEST_SEED={seed}")
     return seed
 
 

@@ -27,6 +27,8 @@ def free_port() -> int:
 class Server:
     """One gunicorn with its own data folder."""
 
+    app = "wsgi:app"
+
     def __init__(self, folder: Path, public_port: int, stations: int = 8, records: int = 160, database_url: str | None = None) -> None:
         """Migrates and seeds; `public_port` is where clients reach it (a wire in front)."""
         self.port = free_port()
@@ -53,7 +55,7 @@ class Server:
         """Start and wait until it is ready."""
         self.starts += 1
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "wsgi:app"], cwd=ROOT, env=self.environment, start_new_session=True,
+            [sys.executable, "-m", "gunicorn", self.app], cwd=ROOT, env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + READY_SECONDS_MAX

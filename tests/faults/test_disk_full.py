@@ -1,0 +1,93 @@
+"""No room for the database, no room for an upload: a clear problem, nothing acknowledged that is not stored, and all is well once there is room again."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.faults.town import Crowd, Files, Town, new_seed
+
+DEVICES, SIZE, ROOM, PLENTY = 3, 1_000_000, 400_000, 1 << 30
+Limit = Callable[[int], None]
+
+
+class SmallTown(Town):
+    """A town on a disk whose room the test decides."""
+
+    app = "tests.faults.small_disk:app"
+
+    def __init__(self, folder: Path) -> None:
+        self.pages = folder / "pages"
+        self.limit_pages(PLENTY)
+        super().__init__(folder, SMALL_DISK_PAGES=str(self.pages))
+
+    def limit_pages(self, pages: int) -> None:
+        """How far the database may grow; never below what it has."""
+        new = self.pages.with_suffix(".new")
+        new.write_text(str(pages))
+        new.replace(self.pages)
+
+    def limit_files(self, size: int) -> None:
+        """How long any file of the running server may become (EFBIG instead of ENOSPC: to a writer the same)."""
+        assert self.process is not None
+        workers = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for worker in workers:
+            resource.prlimit(int(worker), resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[SmallTown]:
+    made = SmallTown(tmp_path)
+    made.start()
+    yield made
+    made.kill9()
+
+
+@pytest.mark.parametrize(
+    "full, empty, refusal",
+    [
+        (lambda town: town.limit_pages(1), lambda town: town.limit_pages(PLENTY), (507, "storage_full")),
+        (lambda town: town.limit_files(1), lambda town: town.limit_files(resource.RLIM_INFINITY), (503, "unavailable")),
+    ],
+    ids=["the database is full", "the disk takes no write"],
+)
+def test_a_database_without_room_acknowledges_nothing_and_goes_on_when_there_is_some(
+    town: SmallTown, full: Callable[[SmallTown], None], empty: Callable[[SmallTown], None], refusal: tuple[int, str]
+) -> None:
+    seed = new_seed()
+    pushers = town.sign_in_all(DEVICES, seed)
+    crowd = Crowd(pushers)
+    crowd.each_gains(20)
+    for _ in range(2):
+        full(town)
+        crowd.each_refused(3)
+        for pusher in pushers:
+            acked, held = pusher.acked, town.stored(pusher)
+            assert len(held) >= acked
+            assert held == pusher.lines[: len(held)]
+        empty(town)
+        crowd.each_gains(20)
+    crowd.finish()
+    assert {each for pusher in pushers for each in pusher.refused} == {refusal}
+    assert town.starts == 1
+    town.check(pushers)
+
+
+def test_an_upload_without_room_keeps_what_came_and_goes_on_when_there_is_some(town: SmallTown) -> None:
+    seed = new_seed()
+    data = Random(seed).randbytes(SIZE)
+    files = Files(town, town.sign_in(1, seed).token)
+    assert files.create(data).status == 201
+    town.limit_files(ROOM)
+    assert files.patch(data, 0).problem == (507, "storage_full")
+    assert files.head(data).headers["Upload-Offset"] == str(ROOM), "what is on disk, no more"
+    assert files.patch(data, ROOM).problem == (507, "storage_full")
+    assert files.state(data) is None
+    town.limit_files(resource.RLIM_INFINITY)
+    assert files.head(data).headers["Upload-Offset"] == str(ROOM)
+    assert files.patch(data, ROOM).status == 204
+    assert files.state(data) is not None
