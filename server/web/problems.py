@@ -75,9 +75,10 @@ def install(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def _on_database(error: OperationalError) -> Response:
         db.session.rollback()
-        text = str(error.orig)
-        log.error("database_unavailable", kind=type(error.orig).__name__)
-        code = "storage_full" if "full" in text.lower() else "unavailable"
+        kind = type(error.orig).__name__
+        log.error("database_unavailable", kind=kind)
+        # SQLite says so in words only, PostgreSQL by its code 53100.
+        code = "storage_full" if kind == "DiskFull" or "full" in str(error.orig).lower() else "unavailable"
         return problem_response(CATALOGUE[code], {"reason": "database"}, {"Retry-After": "5"})
 
     @app.errorhandler(StoreDown)

@@ -7,12 +7,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 
 from tests.faults.town import Crowd, Files, Town, new_seed
+from tests.server.ledger.conftest import postgres_cluster  # noqa: F401 - fixture
+from tests.server.ledger.postgres import create_database
 
 DEVICES, SIZE, ROOM, PLENTY = 3, 1_000_000, 400_000, 1 << 30
-Limit = Callable[[int], None]
+FULL = """
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'could not extend file: No space left on device'; END $$;
+    CREATE TRIGGER no_room BEFORE INSERT ON op_log FOR EACH ROW EXECUTE FUNCTION no_room()
+"""
 
 
 class SmallTown(Town):
@@ -75,6 +82,27 @@ def test_a_database_without_room_acknowledges_nothing_and_goes_on_when_there_is_
     assert {each for pusher in pushers for each in pusher.refused} == {refusal}
     assert town.starts == 1
     town.check(pushers)
+
+
+def test_postgresql_that_says_disk_full_is_told_apart_from_one_that_is_gone(postgres_cluster: str, tmp_path: Path) -> None:  # noqa: F811
+    """Its own error 53100, raised by a trigger: filling the disk of a cluster would need one of its own."""
+    seed = new_seed()
+    url = create_database(postgres_cluster, f"xunan_full_{seed}")
+    town = Town(tmp_path, url)
+    town.start()
+    try:
+        crowd = Crowd(town.sign_in_all(1, seed))
+        crowd.each_gains(20)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(FULL)
+            crowd.each_refused(3)
+            connection.execute("DROP TRIGGER no_room ON op_log")
+        crowd.each_gains(20)
+        crowd.finish()
+        assert set(crowd.pushers[0].refused) == {(507, "storage_full")}
+        town.check(crowd.pushers)
+    finally:
+        town.kill9()
 
 
 def test_an_upload_without_room_keeps_what_came_and_goes_on_when_there_is_some(town: SmallTown) -> None:
