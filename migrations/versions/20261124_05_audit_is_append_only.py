@@ -23,7 +23,8 @@ SQLITE = (
     BEGIN SELECT RAISE(ABORT, 'the audit log is kept for 183 days'); END""",
 )
 POSTGRES = (
-    """CREATE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    # Or replace: a restore drops the tables and migrates anew, and a function outlives the table it guards.
+    """CREATE OR REPLACE FUNCTION audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF TG_OP = 'UPDATE' THEN RAISE EXCEPTION 'the audit log is append-only'; END IF;
     IF OLD.at > (EXTRACT(EPOCH FROM clock_timestamp()) - 183 * 86400) * 1000 THEN
         RAISE EXCEPTION 'the audit log is kept for 183 days';

@@ -49,6 +49,8 @@ def test_a_restored_server_asks_for_what_it_lost_and_gets_it(app: Flask, person:
     again = create_app(renewed)
     with again.app_context():
         restore(renewed, folder)
+        # Once more, over a database that has all its tables, triggers and functions.
+        restore(renewed, folder, replace=True)
     again.testing = True
     client.app = again
     answer = client.sync([], 3, client.h).json
