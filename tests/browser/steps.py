@@ -63,6 +63,8 @@ def record_hazard(handheld: Handheld, kind: str, picture: Path) -> None:
     expect(page.get_by_test_id("photo").first).to_be_visible()
     handheld.tap("save")
     page.wait_for_function("before => window.xunan_debug.records('hazard').length === before + 1", arg=before)
+    # The app goes on to the new hazard by itself; who goes elsewhere before would be fetched back.
+    expect(page.get_by_test_id("hazard-type-corridor_clutter")).to_have_count(0)
 
 
 def move_stock(handheld: Handheld, item: str, amount: int, verb: str) -> None:
