@@ -12,6 +12,7 @@ from server.centre.routes import bp as centre_bp
 from server.db import db
 from server.files.routes import bp as files_bp
 from server.logs import configure_logs
+from server.seal import seal
 from server.settings import Settings
 from server.web import health, live, openapi, problems, security, static, sync_routes
 
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
     app.config["SQLALCHEMY_DATABASE_URI"] = chosen.database_url
     db.init_app(app)
+    seal.init(chosen.data_keys)
     problems.install(app)
     security.install(app, https=chosen.base_url.startswith("https://"))
     for blueprint in (accounts_bp, sync_routes.bp, live.bp, files_bp, centre_bp, rescue_bp, openapi.bp, health.bp):

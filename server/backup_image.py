@@ -18,6 +18,8 @@ from typing import Any
 from sqlalchemy import Engine, inspect, text
 
 from server.db import migrate
+from server.ledger.lines import read_line
+from server.seal import SealBroken
 from sync.stamp import GENESIS
 
 SQLITE_NAME = "town.db"
@@ -130,12 +132,15 @@ def prove(folder: Path, image: Image) -> int:
     """Fold every author's hash chain over the saved log. Gives the number of ops; raises BackupError when a chain is not whole."""
     heads: dict[str, tuple[int, str]] = {}
     count = 0
-    for dev, n, h, line in _log_of(folder, image):
-        last, prev_h = heads.get(dev, (0, GENESIS))
-        if n != last + 1 or sha256(prev_h.encode() + line).hexdigest()[:8] != h:
-            raise BackupError(f"the saved log of {dev} breaks at {n}")
-        heads[dev] = (n, h)
-        count += 1
+    try:
+        for dev, n, h, line in _log_of(folder, image):
+            last, prev_h = heads.get(dev, (0, GENESIS))
+            if n != last + 1 or sha256(prev_h.encode() + line).hexdigest()[:8] != h:
+                raise BackupError(f"the saved log of {dev} breaks at {n}")
+            heads[dev] = (n, h)
+            count += 1
+    except SealBroken as error:
+        raise BackupError(f"{error}: XUNAN_DATA_KEYS must hold every key this log was sealed with") from None
     for dev, head in image.vector.items():
         if heads.get(dev, (0, GENESIS)) != head:
             raise BackupError(f"the saved log of {dev} does not reach {head[0]}")
@@ -149,7 +154,8 @@ def _log_of(folder: Path, image: Image) -> Iterator[tuple[str, int, str, bytes]]
     if image.dialect == "sqlite":
         log = sqlite3.connect(f"file:{folder / SQLITE_NAME}?mode=ro", uri=True)
         try:
-            yield from log.execute("SELECT dev, n, h, line FROM op_log ORDER BY dev, n")
+            for dev, n, h, kept in log.execute("SELECT dev, n, h, line FROM op_log ORDER BY dev, n"):
+                yield dev, n, h, read_line(dev, n, h, kept)
         finally:
             log.close()
         return
@@ -157,7 +163,8 @@ def _log_of(folder: Path, image: Image) -> Iterator[tuple[str, int, str, bytes]]
         for row in rows:
             dev, n, h, line = row.split(b"\t", len(CHAIN_COLUMNS))[: len(CHAIN_COLUMNS)]
             # bytea is written as \\x and hex digits.
-            yield dev.decode(), int(n), h.decode(), bytes.fromhex(line[3:].decode())
+            chain = dev.decode(), int(n), h.decode()
+            yield *chain, read_line(*chain, bytes.fromhex(line[3:].decode()))
 
 
 def _lines(path: Path) -> int:

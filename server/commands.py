@@ -243,6 +243,19 @@ def install(app: Flask) -> None:
         except BackupError as error:
             raise click.ClickException(str(error)) from error
 
+    @app.cli.command("reseal")
+    def reseal_() -> None:
+        """Seal personal data anew with the first key of XUNAN_DATA_KEYS; beside the running server, may be repeated."""
+        from server.ledger.reseal import reseal
+        from server.ledger.snapshots import forget
+
+        counts: dict[str, int] = defaultdict(int)
+        for table, count in reseal(db.session()):
+            counts[table] += count
+            click.echo(f"\r{table}: {counts[table]}", nl=False)
+        forget(db.session(), _settings().data_dir)
+        click.echo(f"\r{sum(counts.values())} values sealed anew")
+
     @app.cli.command("doctor")
     @click.option("--backups", type=click.Path(path_type=Path), help="Also look at the sets in this backup folder.")
     def doctor_(backups: Path | None) -> None:

@@ -24,6 +24,8 @@ from server.backup import sets_of
 from server.db import db, reading
 from server.files.store import make_store
 from server.ledger.clock import now_ms
+from server.ledger.lines import read_line
+from server.seal import SealBroken, seal
 from server.settings import DEV_SECRET, Settings
 
 FREE_BYTES_MIN = 2 * 1024**3
@@ -82,6 +84,7 @@ def database(settings: Settings) -> Iterator[Finding]:
             yield Finding("schema", "wrong", f"at {held}, the program needs {wanted}: `flask migrate`")
             return
         yield Finding("schema", "ok", str(held))
+        yield from _data_key(session)
         yield from _database_clock(session, kind)
         aside, open_ = session.execute(
             text("SELECT (SELECT COUNT(*) FROM quarantine WHERE state = 'open'), (SELECT COUNT(*) FROM conflict WHERE closed_at IS NULL)")
@@ -89,6 +92,22 @@ def database(settings: Settings) -> Iterator[Finding]:
         yield Finding("work waiting for people", "warn" if aside else "ok", f"{aside} lines kept aside, {open_} open conflicts")
         failed = session.execute(text("SELECT COUNT(*) FROM job WHERE state = 'failed'")).scalar_one()
         yield Finding("jobs", "warn" if failed else "ok", f"{failed} failed")
+
+
+def _data_key(session: Session) -> Iterator[Finding]:
+    """The oldest and the newest personal line, opened."""
+    for order in ("ASC", "DESC"):
+        row = session.execute(text(f"SELECT dev, n, h, line FROM op_log WHERE kind = 'person' ORDER BY id {order} LIMIT 1")).first()
+        try:
+            if row is not None:
+                read_line(*row)
+        except SealBroken as error:
+            yield Finding("data key", "wrong", f"{error}: XUNAN_DATA_KEYS must hold every key ever used, the newest first")
+            return
+        if row is not None and not seal.is_current(bytes(row[3])):
+            yield Finding("data key", "warn", "personal lines are in clear or under an older key: `flask reseal`")
+            return
+    yield Finding("data key", "ok", "opens what is sealed")
 
 
 def _database_clock(session: Session, kind: str) -> Iterator[Finding]:

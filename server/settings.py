@@ -6,15 +6,19 @@ file named by `<NAME>_FILE`. Outside `dev` the server refuses to start with a de
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEV_SECRET = "dev-only-secret-do-not-use-in-production"
 MIN_SECRET_CHARS = 32
+# Public, so that a demo needs no set-up; refused outside dev.
+DEV_DATA_KEY = b"dev-only-data-key-do-not-use-it!"
 WEB_THREADS = 32
+DATA_KEY_BYTES = 32
 
 
 class SettingsError(ValueError):
@@ -29,6 +33,7 @@ class Settings:
     database_url: str = "sqlite:///var/xunan.db"
     data_dir: Path = Path("var")
     secret_key: str = DEV_SECRET
+    data_keys: tuple[bytes, ...] = field(default=(DEV_DATA_KEY,), repr=False)
     redis_url: str | None = None
     s3_url: str | None = None
     s3_bucket: str = "xunan"
@@ -66,6 +71,7 @@ class Settings:
             database_url=_text(env, "DATABASE_URL") or "sqlite:///var/xunan.db",
             data_dir=Path(_text(env, "DATA_DIR") or "var").resolve(),
             secret_key=_text(env, "SECRET_KEY") or DEV_SECRET,
+            data_keys=_keys(env, "DATA_KEYS") or (DEV_DATA_KEY,),
             redis_url=_text(env, "REDIS_URL"),
             s3_url=_text(env, "S3_URL"),
             s3_bucket=_text(env, "S3_BUCKET") or "xunan",
@@ -90,6 +96,8 @@ class Settings:
         )
         if mode != "dev" and (settings.secret_key == DEV_SECRET or len(settings.secret_key) < MIN_SECRET_CHARS):
             raise SettingsError(f"XUNAN_SECRET_KEY must be set to at least {MIN_SECRET_CHARS} characters outside dev")
+        if mode != "dev" and DEV_DATA_KEY in settings.data_keys:
+            raise SettingsError("XUNAN_DATA_KEYS must be set outside dev: `openssl rand -base64 32`")
         return settings
 
 
@@ -115,6 +123,19 @@ def _urls(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     if wrong := [each for each in found if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", each)]:
         raise SettingsError(f"XUNAN_{name}: {wrong[0]} is no address such as https://town.example")
     return found
+
+
+def _keys(env: Mapping[str, str], name: str) -> tuple[bytes, ...]:
+    """Keys separated by commas: the first seals, all open."""
+    keys: list[bytes] = []
+    for part in (each.strip() for each in (_text(env, name) or "").split(",")):
+        try:
+            keys += [base64.b64decode(part, validate=True)] if part else []
+        except ValueError:
+            keys.append(b"")
+    if any(len(key) != DATA_KEY_BYTES for key in keys):
+        raise SettingsError(f"XUNAN_{name}: a key is {DATA_KEY_BYTES} random bytes in base64: `openssl rand -base64 32`")
+    return tuple(keys)
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -15,7 +15,7 @@ from server.centre.masking import mask_value
 from server.centre.naming import user_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table, has_table, kind_named, station_of, table_of
-from sync import fold
+from server.ledger.state import load as load_state
 
 PAGE_MAX = 100
 
@@ -60,7 +60,7 @@ def _told(session: Session, row: dict[str, Any], case: dict[str, Any] | None) ->
     kind = kind_named(row["kind"])
     record = core_table("record")
     state = session.scalar(select(record.c.state).where(record.c.id == row["rec"]))
-    folded = fold.load(bytes(state)) if state is not None else None
+    folded = load_state(row["rec"], bytes(state)) if state is not None else None
     title = None
     if kind is not None and has_table(kind.name):
         column = table_of(kind.name).c[kind.title_field]

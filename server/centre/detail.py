@@ -31,6 +31,7 @@ from server.centre.tables import (
     table_of,
     values_of,
 )
+from server.ledger.state import load as load_state
 from sync import fold, merge_kinds
 from sync.fields import Kind
 
@@ -42,7 +43,7 @@ def load_record(session: Session, reader: Reader, rec: str) -> tuple[fold.Record
     row = session.execute(select(record).where(record.c.id == rec.replace("\x00", ""))).mappings().first()
     if row is None or not reader.may_see(row["scope"]):
         return None
-    return fold.load(bytes(row["state"])), dict(row)
+    return load_state(rec, bytes(row["state"])), dict(row)
 
 
 def masked_state(kind: Kind | None, wire: dict[str, Any]) -> dict[str, Any]:

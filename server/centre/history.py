@@ -16,16 +16,17 @@ from sqlalchemy.orm import Session
 from server.centre.masking import mask_value
 from server.centre.naming import devices_named, user_names
 from server.centre.tables import core_table, kind_named
+from server.ledger.lines import read_line
 from sync.fields import Kind
 
 HISTORY_PAGE = 100
 HISTORY_PAGE_MAX = 500
 
 
-def parse_line(line: bytes | memoryview | str) -> dict[str, Any]:
+def parse_line(line: bytes) -> dict[str, Any]:
     """A stored op line as an object; a line that cannot be read becomes an empty object (its raw text is kept)."""
     try:
-        found = orjson.loads(bytes(line) if isinstance(line, memoryview) else line)
+        found = orjson.loads(line)
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -35,7 +36,7 @@ def load_ops(session: Session, rec: str) -> list[dict[str, Any]]:
     """All stored ops of a record in order of receipt, each with its parsed line under `body`."""
     op_log = core_table("op_log")
     rows = session.execute(select(op_log).where(op_log.c.rec == rec).order_by(op_log.c.id)).mappings()
-    return [dict(row) | {"stamp": f"{row['dev']}:{row['n']}:{row['h']}", "body": parse_line(row["line"])} for row in rows]
+    return [dict(row) | {"stamp": f"{row['dev']}:{row['n']}:{row['h']}", "body": parse_line(read_line(row["dev"], row["n"], row["h"], row["line"]))} for row in rows]
 
 
 def values_by_stamp(ops: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:

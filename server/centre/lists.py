@@ -34,6 +34,7 @@ from server.centre.tables import (
     table_of,
     values_of,
 )
+from server.seal import seal
 from sync.fields import Kind
 
 PAGE_SIZE = 50
@@ -93,7 +94,8 @@ def search_condition(kind: Kind, text: str) -> ColumnElement[bool]:
             else:
                 found.append(column.ilike(like(text), escape="\\"))
         elif declared.privacy == "sensitive":
-            found.append(column == text)
+            prefixes = seal.indexes_of(f"{kind.name}.{declared.name}", text)
+            found += [column.startswith(prefix, autoescape=True) for prefix in prefixes]
     return or_(*found) if found else false()
 
 

@@ -16,6 +16,7 @@ from server.centre.masking import is_masked_field, mask_text
 from server.centre.naming import devices_named, user_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table, kind_named, station_of
+from server.ledger.lines import read_raw
 
 RAW_SHOWN_MAX = 4000
 ID_LIMIT = 2**63
@@ -33,8 +34,8 @@ def list_quarantine(session: Session, reader: Reader, *, state: str = "open", pa
     total = session.scalar(select(func.count()).select_from(joined).where(*where)) or 0
     rows = session.execute(
         select(
-            quarantine.c.id, quarantine.c.dev, quarantine.c.n, quarantine.c.raw, quarantine.c.why, quarantine.c.rx_at,
-            quarantine.c.state, op_log.c.rec, op_log.c.kind, op_log.c.scope, op_log.c.user, op_log.c.line,
+            quarantine.c.id, quarantine.c.dev, quarantine.c.n, quarantine.c.raw, quarantine.c.sha, quarantine.c.why, quarantine.c.rx_at,
+            quarantine.c.state, op_log.c.rec, op_log.c.kind, op_log.c.scope, op_log.c.user,
             func.coalesce(op_log.c.device, incarnation.c.device_id).label("device"),
         )
         .select_from(joined)
@@ -47,8 +48,8 @@ def list_quarantine(session: Session, reader: Reader, *, state: str = "open", pa
     users = user_names(session, (row["user"] for row in rows if row["user"]))
     items = []
     for row in rows:
-        raw = row["line"] if row["line"] is not None else row["raw"]
-        body = parse_line(raw) if raw is not None else {}
+        raw = read_raw(row["sha"], row["raw"])
+        body = parse_line(raw)
         kind = kind_named(row["kind"] or "")
         readable = fields_of(body)
         personal = any(is_masked_field(kind.field(name)) for name in readable) if kind is not None else False
@@ -66,11 +67,8 @@ def list_quarantine(session: Session, reader: Reader, *, state: str = "open", pa
     return {"total": total, "page": page, "size": size, "items": items}
 
 
-def _text(raw: bytes | memoryview | str | None) -> str:
-    if raw is None:
-        return ""
-    text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8", "replace")
-    return mask_text(text[:RAW_SHOWN_MAX])
+def _text(raw: bytes) -> str:
+    return mask_text(raw.decode("utf-8", "replace")[:RAW_SHOWN_MAX])
 
 
 def visible_scope(session: Session, quarantine_id: int) -> str | None:

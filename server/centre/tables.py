@@ -18,6 +18,7 @@ from sqlalchemy.engine import RowMapping
 from server.db import Base
 from server.kinds import KINDS
 from server.ledger import tables as ledger_tables
+from server.seal import seal
 from sync.fields import Field, Kind
 
 TOWN_TIME = timezone(timedelta(hours=8))
@@ -62,11 +63,11 @@ def plain(value: Any) -> Any:
 
 
 def values_of(kind: Kind, row: Mapping[str, Any] | RowMapping) -> dict[str, Any]:
-    """Shown values of one typed row, without the fields that were never set."""
+    """Shown values of one typed row, without the fields that were never set; sealed ones are opened."""
     return {
-        field.name: plain(row[field.name])
+        field.name: seal.open_text(f"{kind.name}.{field.name}", row["id"], value) if field.privacy == "sensitive" else plain(value)
         for field in kind.fields
-        if field.name in row and row[field.name] is not None
+        if (value := row.get(field.name)) is not None
     }
 
 

@@ -99,6 +99,8 @@ def declare(
         raise ValueError(f"{zh}: a cautious field needs a list with a declared order")
     if limit is None:
         limit = {"text": TEXT_MAX, "note": NOTE_MAX}.get(value_type)
+    if privacy == "sensitive" and (merge != "register" or value_type not in ("text", "note")):
+        raise ValueError(f"{zh}: only a text register can be sealed")
     plain = merge in ("register", "cautious", "counter")
     column_type = _SQL_TYPES.get(value_type, JsonText()) if plain else JsonText()
     declared = {

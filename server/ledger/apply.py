@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from server.ledger.intake import Line
-from server.ledger.state import dump, load
+from server.ledger.state import load
 from sync.fold import Record, absorb, fold_op, new_record
 from sync.judge import Rights, corrected_time
 from sync.merge_kinds import disputes
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Stored:
-    """A record as it stands in the table. `seq` 0 means: holds only quarantined ops, fed to nobody."""
+    """A record as it stands in the table, its state as stored. `seq` 0 means: holds only quarantined ops, fed to nobody."""
 
     kind: str
     scope: str
@@ -127,7 +127,7 @@ class Folder:
 
     def _touch(self, op: Op) -> Touched:
         stored = self.stored.get(op.rec)
-        record = load(stored.state) if stored else new_record(op.rec, op.kind)
+        record = load(op.rec, stored.state) if stored else new_record(op.rec, op.kind)
         touched = Touched(record, stored, op.scope)
         if stored and stored.open_conflicts:
             touched.disputed_before = frozenset(disputes(record))
@@ -149,7 +149,7 @@ class Folder:
     def _rebuild(self, touched: Touched) -> None:
         """The record as it was before the op that failed."""
         record = touched.record
-        fresh = load(touched.stored.state) if touched.stored else new_record(record.id, record.kind)
+        fresh = load(record.id, touched.stored.state) if touched.stored else new_record(record.id, record.kind)
         for op, at_c, folds in touched.done:
             if folds:
                 fold_op(fresh, op, at_c)
@@ -166,5 +166,3 @@ def _reaches(rights: Rights, user_id: str, scope: str) -> bool:
     user = rights.users.get(user_id)
     return user is not None and (user.all_scopes or scope in user.scopes)
 
-
-__all__ = ["Folder", "Stored", "Touched", "Verdict", "dump"]

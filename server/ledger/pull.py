@@ -1,7 +1,7 @@
 """Pull: the coalesced states a reader has not seen, in feed order.
 
 Owns the reading side of P-25 to P-28. Runs in one read-only snapshot that also reads the clock, so a page and the head
-it claims belong together. States are passed on as stored bytes, never decoded.
+it claims belong together. States are passed on as bytes, never decoded; sealed ones are opened.
 Invariants: a page is cut by seq over records and departures alike, so nothing between two pages is skipped; a newly granted
 scope is sent whole before the main seq moves on; the digest is given only when the reader has everything.
 """
@@ -104,12 +104,12 @@ def _read(bulk: Bulk, page: Page, scopes: tuple[str, ...], after: int, limit: in
     """Append up to `limit` states of `scopes` after a seq; gives the seq reached and whether more remain."""
     marks = ", ".join("?" * len(scopes))
     rows = bulk.select(
-        f"SELECT seq, state FROM record WHERE scope IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
+        f"SELECT seq, id, state FROM record WHERE scope IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
         (*scopes, after, limit + 1),
     )
     more = len(rows) > limit
     rows = rows[:limit]
-    page.records += [wire(seq, bytes(state)) for seq, state in rows]
+    page.records += [wire(rec, seq, bytes(state)) for seq, rec, state in rows]
     return (rows[-1][0] if more else head), more
 
 

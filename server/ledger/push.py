@@ -8,7 +8,6 @@ verdicts (P-21); a gap is answered with `resend_from` (P-23); a diverging chain 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -191,10 +190,6 @@ def _keep_fork(bulk: Bulk, author: Author, lines: list[Line], rx_at: int) -> Non
     have = {(row[0], row[1]) for row in rows}
     store.keep(
         bulk,
-        [
-            (None, author.dev, line.n, sha256(line.raw).hexdigest(), line.raw, "fork", rx_at, "open")
-            for line in lines
-            if (line.n, line.h) not in have
-        ],
+        [store.aside(author.dev, line, "fork", rx_at) for line in lines if (line.n, line.h) not in have],
     )
     bulk.execute("UPDATE incarnation SET forked = ? WHERE dev = ?", (True, author.dev))

@@ -16,6 +16,7 @@ from server.db import joined_unit, on_commit, unit
 from server.ledger import hints, store
 from server.ledger.bulk import Bulk
 from server.ledger.clock import now_ms
+from server.ledger.lines import read_raw
 from server.ledger.refold import RELEASED, touch_anew
 from sync import limits
 
@@ -46,11 +47,11 @@ class Entry:
 def listed(session: Session, state: str = "open", limit: int = 200) -> list[Entry]:
     """Entries in a state, newest first."""
     rows = Bulk(session).select(
-        'SELECT q.id, q.dev, q.n, q.raw, q.why, q.rx_at, q.state, o.rec, o.kind, o.scope, o."user"'
+        'SELECT q.id, q.dev, q.n, q.raw, q.sha, q.why, q.rx_at, q.state, o.rec, o.kind, o.scope, o."user"'
         " FROM quarantine q LEFT JOIN op_log o ON o.id = q.op_id WHERE q.state = ? ORDER BY q.id DESC LIMIT ?",
         (state, limit),
     )
-    return [Entry(row[0], row[1], row[2], bytes(row[3]), *row[4:]) for row in rows]
+    return [Entry(row[0], row[1], row[2], read_raw(row[4], row[3]), *row[5:]) for row in rows]
 
 
 def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:

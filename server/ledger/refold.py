@@ -13,6 +13,7 @@ import orjson
 
 from server.ledger.apply import Touched
 from server.ledger.bulk import Bulk
+from server.ledger.lines import read_line
 from server.ledger.store import read_records
 from sync.fold import Record, fold_all, release_parked
 from sync.merge_kinds import disputes
@@ -29,7 +30,7 @@ def fold_logged(rows: Iterable[Sequence[Any]]) -> tuple[Record, int, int] | None
     released: list[str] = []
     times: list[int] = []
     for _, dev, n, h, line, at_c, verdict, why in rows:
-        op = parse_op(orjson.loads(bytes(line)), dev, n, h)
+        op = parse_op(orjson.loads(read_line(dev, n, h, line)), dev, n, h)
         entries.append((op, at_c))
         if verdict == "quarantined":
             absorbed.add(op.stamp)

@@ -2,7 +2,7 @@
 
 Owns the projection of shown values to driver primitives; decides nothing about merging.
 Invariants: a value of an unexpected type becomes NULL, never an error - the state keeps it, people still see it; a kind
-without a typed table has no row and loses nothing.
+without a typed table has no row and loses nothing; a sensitive field is sealed here, found only by its blind index.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from server.kinds import KINDS, MODELS
+from server.seal import seal
 from sync.fields import Field, Kind
 from sync.fold import Record
 from sync.merge_kinds import (
@@ -102,6 +103,17 @@ def _plain_reader(field: Field) -> Callable[[Record], Value]:
     return lambda record: convert(shown_value(record, name, field))
 
 
+def _sealed_reader(kind: str, field: Field) -> Callable[[Record], Value]:
+    convert, name = _PLAIN.get(field.type, _json), field.name
+    column = f"{kind}.{name}"
+
+    def read(record: Record) -> Value:
+        value = convert(shown_value(record, name, field))
+        return None if value is None else seal.close_text(column, record.id, str(value))
+
+    return read
+
+
 def _log_reader(name: str) -> Callable[[Record], Value]:
     def read(record: Record) -> Value:
         entries = [
@@ -139,7 +151,7 @@ def _point_part(name: str, key: str) -> Callable[[Record], Value]:
     return read
 
 
-def _columns_of_field(field: Field, table_columns: set[str]) -> list[Column]:
+def _columns_of_field(kind: str, field: Field, table_columns: set[str]) -> list[Column]:
     """The column of a field and its companions."""
     name = field.name
     if field.merge == "counter":
@@ -153,6 +165,8 @@ def _columns_of_field(field: Field, table_columns: set[str]) -> list[Column]:
         return [Column(name, _set_reader(name))]
     if field.merge == "map":
         return [Column(name, _map_reader(field))]
+    if field.privacy == "sensitive":
+        return [Column(name, _sealed_reader(kind, field))]
     found = [Column(name, _plain_reader(field))]
     if field.type == "point" and "lat_e7" in table_columns:
         found += [Column("lat_e7", _point_part(name, "lat_e7")), Column("lon_e7", _point_part(name, "lon_e7"))]
@@ -165,7 +179,7 @@ class Projection:
     def __init__(self, kind: Kind) -> None:
         self.table = f"k_{kind.name}"
         table_columns = set(MODELS[kind.name].__table__.columns.keys())
-        self.by_field = {field.name: _columns_of_field(field, table_columns) for field in kind.fields}
+        self.by_field = {field.name: _columns_of_field(kind.name, field, table_columns) for field in kind.fields}
         self.all = [column for columns in self.by_field.values() for column in columns]
         self.insert_columns = (*(column.name for column in self.all), "scope", *STANDING, "id")
 

@@ -1,6 +1,6 @@
 """First-sync packs: one immutable gzip NDJSON file per scope at a known seq (P-29).
 
-Owns building, naming and finding of these files under `<data>/snapshots`; serves no request itself.
+Owns building, naming, sealing and finding of these files under `<data>/snapshots`; serves no request itself.
 Invariants: a file never changes after it has its name (the name is its hash); a snapshot is reused while few records of
 the scope changed since, because the pull that follows brings the difference; the cursor given with a set of snapshots
 is the smallest seq all of them are valid at.
@@ -9,6 +9,7 @@ is the smallest seq all of them are valid at.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from server.ledger.bulk import Bulk
 from server.ledger.clock import Clock, Cursor, read_clock, scopes_hash, write_cursor
 from server.ledger.state import wire
 from server.ledger.sync import is_ready, narrowed, prepare
+from server.seal import seal
 from sync import limits
 
 FORMAT = "xunan-snapshot-1"
@@ -38,7 +40,7 @@ KEEP_PER_SCOPE = 2
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A built file. `seq`: the scope as of that feed number; `bytes`: size of the gzip file."""
+    """A built file. `seq`: the scope as of that feed number; `bytes`: size of the gzip text sealed in it."""
 
     scope: str
     path: Path
@@ -47,12 +49,16 @@ class Snapshot:
     count: int
     bytes: int
 
-
 def get(session: Session, scope: str, data_dir: Path) -> Snapshot:
     """The snapshot of a scope, built when there is none or when the last one is too old."""
     with reading(session) as reader:
         found, _ = _fresh(Bulk(reader), scope, data_dir)
     return found if found is not None else build(session, scope, data_dir)
+
+
+def content(snapshot: Snapshot) -> bytes:
+    """The gzip text of a pack. Raises SealBroken."""
+    return seal.open("snapshot", snapshot.etag, snapshot.path.read_bytes())
 
 
 def listing(session: Session, scopes: tuple[str, ...], data_dir: Path) -> dict[str, Any]:
@@ -92,11 +98,11 @@ def build(session: Session, scope: str, data_dir: Path) -> Snapshot:
             "format": FORMAT, "scope": scope, "seq": clock.seq, "epoch": clock.epoch,
             "cursor_part": f"{clock.node}:{clock.epoch}:{clock.seq}", "count": count, "packs": packs,
         }  # fmt: skip
-        temporary, digest, size = _write(folder, head, _packs(reader.connection(), scope))
-    etag = digest[:32]
-    name = f"{sha256(scope.encode()).hexdigest()[:16]}-{clock.seq}-{etag}.ndjson.gz"
+        packed = _packed(head, _packs(reader.connection(), scope))
+    etag, size = sha256(packed).hexdigest()[:32], len(packed)
+    name = f"{sha256(scope.encode()).hexdigest()[:16]}-{clock.seq}-{etag}.sealed"
     path = folder / name
-    os.replace(temporary, path)
+    _write(path, seal.close("snapshot", etag, packed))
     with unit(session):
         bulk = Bulk(session)
         bulk.insert(
@@ -110,6 +116,14 @@ def build(session: Session, scope: str, data_dir: Path) -> Snapshot:
     for _, stale in old:
         (folder / stale).unlink(missing_ok=True)
     return Snapshot(scope, path, etag, clock.seq, count, size)
+
+
+def forget(session: Session, data_dir: Path) -> None:
+    """Remove every pack; the next device that asks has them built again."""
+    with unit(session):
+        Bulk(session).execute("DELETE FROM snapshot", ())
+    for path in (data_dir / "snapshots").glob("*"):
+        path.unlink(missing_ok=True)
 
 
 def _fresh(bulk: Bulk, scope: str, data_dir: Path) -> tuple[Snapshot | None, int]:
@@ -138,32 +152,37 @@ def _packs(connection: Connection, scope: str) -> Iterator[list[bytes]]:
     after = 0
     while True:
         rows = connection.exec_driver_sql(
-            f"SELECT seq, state FROM record WHERE scope = {mark} AND seq > {mark} ORDER BY seq LIMIT {limits.PACK_SIZE}",
+            f"SELECT seq, id, state FROM record WHERE scope = {mark} AND seq > {mark} ORDER BY seq LIMIT {limits.PACK_SIZE}",
             (scope, after),
         ).fetchall()
         if not rows:
             return
         after = rows[-1][0]
-        yield [wire(seq, bytes(state)) for seq, state in rows]
+        yield [wire(rec, seq, bytes(state)) for seq, rec, state in rows]
 
 
-def _write(folder: Path, head: dict[str, Any], packs: Iterator[list[bytes]]) -> tuple[Path, str, int]:
-    """Write and sync a temporary file; gives its path, hash and size. The same content always gives the same bytes."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix="building-")
-    path = Path(name)
+def _packed(head: dict[str, Any], packs: Iterator[list[bytes]]) -> bytes:
+    """The gzip text; the same content always gives the same bytes."""
+    target = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", fileobj=target, compresslevel=GZIP_LEVEL, mtime=0) as packed:
+        packed.write(orjson.dumps(head) + b"\n")
+        for pack in packs:
+            packed.write(b"[" + b",".join(pack) + b"]\n")
+    return target.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file under its name, or nothing."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix="building-")
     try:
         with os.fdopen(handle, "wb") as raw:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=GZIP_LEVEL, mtime=0) as packed:
-                packed.write(orjson.dumps(head) + b"\n")
-                for pack in packs:
-                    packed.write(b"[" + b",".join(pack) + b"]\n")
+            raw.write(content)
             raw.flush()
             os.fsync(raw.fileno())
+        os.replace(name, path)
     except BaseException:
-        path.unlink(missing_ok=True)
+        Path(name).unlink(missing_ok=True)
         raise
-    digest = sha256(path.read_bytes()).hexdigest()
-    return path, digest, path.stat().st_size
 
 
 def _clock(session: Session) -> Clock:

@@ -14,8 +14,10 @@ from hashlib import sha256
 from server.kinds import KINDS
 from server.ledger.apply import Stored, Touched, Verdict
 from server.ledger.bulk import Bulk, Row
+from server.ledger.intake import Line
+from server.ledger.lines import keep_line, keep_raw
 from server.ledger.rows import STANDING, projection, standing
-from server.ledger.state import dump
+from server.ledger.state import keep as keep_state
 from sync.stamp import conflict_id, digest64
 
 OP_COLUMNS = (
@@ -64,7 +66,7 @@ def _write_states(bulk: Bulk, touched: Sequence[Touched], seq_by_id: dict[str, i
         record = each.record
         parked = rx_at if record.wait else None
         row = (
-            record.kind, record.scope or each.fallback_scope, seq_by_id[record.id], dump(record),
+            record.kind, record.scope or each.fallback_scope, seq_by_id[record.id], keep_state(record),
             len(each.disputed_after), parked, record.id,
         )  # fmt: skip
         (old if each.stored else new).append(row)
@@ -164,10 +166,10 @@ def write_ops(
         line, op = each.line, each.line.op
         about = (op.rec, op.kind, op.scope, op.user or "") if op is not None else ("", "", "", "")
         seq = seq_by_id.get(op.rec, 0) if op is not None else 0
-        rows.append((dev, line.n, line.h, device_id, *about, line.raw, node, rx_at, each.at_c, seq, each.verdict, each.why))
+        kept_line = keep_line(about[1], dev, line.n, line.h, line.raw)
+        rows.append((dev, line.n, line.h, device_id, *about, kept_line, node, rx_at, each.at_c, seq, each.verdict, each.why))
         if each.verdict == "quarantined":
-            why = each.why or "unknown"
-            kept.append((None, dev, line.n, sha256(line.raw).hexdigest(), line.raw, why, rx_at, "open"))
+            kept.append(aside(dev, line, each.why or "unknown", rx_at))
     bulk.insert("op_log", OP_COLUMNS, rows)
     keep(bulk, kept)
     if kept:
@@ -176,6 +178,12 @@ def write_ops(
             " WHERE dev = ? AND op_id IS NULL AND why <> 'fork'",
             (dev,),
         )
+
+
+def aside(dev: str, line: Line, why: str, rx_at: int) -> Row:
+    """The quarantine row of a line."""
+    sha = sha256(line.raw).hexdigest()
+    return (None, dev, line.n, sha, keep_raw(sha, line.raw), why, rx_at, "open")
 
 
 def keep(bulk: Bulk, rows: Sequence[Row]) -> None:

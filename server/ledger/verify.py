@@ -18,7 +18,7 @@ from server.ledger import store
 from server.ledger.bulk import Bulk
 from server.ledger.clock import now_ms
 from server.ledger.refold import LOG_COLUMNS, fold_logged, touch_anew
-from server.ledger.state import dump
+from server.ledger.state import canonical, dump
 from sync.merge_kinds import disputes
 from sync.stamp import digest64
 
@@ -64,7 +64,7 @@ def _compare(bulk: Bulk) -> Report:
             report.missing.append(rec)
             continue
         state, scope, seq = found[0]
-        if bytes(state) != dump(folded[0]):
+        if canonical(rec, bytes(state)) != dump(folded[0]):
             report.differing.append(rec)
         if seq > 0:
             total = sums.setdefault(scope, [0, 0])

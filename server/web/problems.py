@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from server.db import db
 from server.errors import CATALOGUE, Problem, ProblemError
 from server.files.store import StoreDown
+from server.seal import SealBroken
 
 log = structlog.get_logger(__name__)
 _BY_STATUS = {
@@ -85,6 +86,12 @@ def install(app: Flask) -> None:
     def _on_store(_error: StoreDown) -> Response:
         db.session.rollback()
         return problem_response(CATALOGUE["unavailable"], {"reason": "file store"}, {"Retry-After": "5"})
+
+    @app.errorhandler(SealBroken)
+    def _on_seal(error: SealBroken) -> Response:
+        db.session.rollback()
+        log.error("seal_broken", what=str(error))
+        return problem_response(CATALOGUE["unavailable"], {"reason": "data key"}, {"Retry-After": "60"})
 
     @app.errorhandler(Exception)
     def _on_crash(_error: Exception) -> Response:

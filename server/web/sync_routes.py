@@ -6,6 +6,7 @@ aside) but gets nothing.
 
 from __future__ import annotations
 
+import io
 import zlib
 from dataclasses import replace
 from typing import Any
@@ -82,7 +83,7 @@ def snapshot(caller: Caller, scope: str) -> Response:
     if scope not in caller.pull_scopes:
         raise fail("not_found")
     found = snapshots.get(db.session(), scope, settings().data_dir)
-    response = send_file(found.path, mimetype=NDJSON, etag=found.etag, conditional=True)
+    response = send_file(io.BytesIO(snapshots.content(found)), mimetype=NDJSON, etag=found.etag, conditional=True)
     response.headers["Content-Encoding"] = "gzip"
     # A browser's cache is not sealed: what the app keeps lies under the PIN, and nowhere else (M-50).
     response.headers["Cache-Control"] = "no-store"

@@ -16,7 +16,8 @@ SYNC_MS = 90_000
 SETTLED = """() => {
   const engine = window.xunan_debug;
   const status = engine.status();
-  if (status.online && status.pending_ops === 0 && status.pending_files === 0) return true;
+  const whole = status.data_as_of_ms !== null && status.snapshot_progress === null;
+  if (status.online && whole && status.pending_ops === 0 && status.pending_files === 0) return true;
   void engine.sync_now().catch(() => undefined);
   return false;
 }"""

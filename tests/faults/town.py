@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from server.accounts import service
 from server.db import db, migrate, reading, unit
 from server.ledger.clock import now_ms
+from server.ledger.lines import read_line
 from server.ledger.verify import fold_anew
 from server.settings import Settings
 from sync.stamp import new_dev
@@ -139,7 +140,7 @@ class Town(Server):
         """The chain of a device as the log holds it."""
         with self.database() as session:
             rows = session.execute(text("SELECT n, h, line FROM op_log WHERE dev = :dev ORDER BY n, id"), {"dev": pusher.dev})
-            return [(n, h, bytes(line)) for n, h, line in rows]
+            return [(n, h, read_line(pusher.dev, n, h, line)) for n, h, line in rows]
 
     def check(self, pushers: list[Pusher]) -> None:
         """Every chain stands whole up to some n, nothing acknowledged is missing, nothing is there twice, and rows are the fold of the log."""

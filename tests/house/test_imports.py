@@ -13,7 +13,8 @@ OURS = ("sync", "server", "seed", "tests", "migrations", "wsgi")
 PACKAGES: dict[str, set[str]] = {
     "sync": {"sync"},
     "server.kinds": {"sync", "server.kinds", "server.db"},
-    "server.ledger": {"sync", "server.ledger", "server.kinds", "server.db", "server.errors"},
+    "server.seal": {"server.kinds"},
+    "server.ledger": {"sync", "server.ledger", "server.kinds", "server.db", "server.errors", "server.seal"},
     "server.files": {
         "sync", "server.files", "server.kinds", "server.ledger", "server.accounts", "server.db", "server.errors",
         "server.settings", "server.web.endpoint", "server.jobs",
@@ -25,7 +26,7 @@ PACKAGES: dict[str, set[str]] = {
     },
     "server.centre": {
         "sync", "server.centre", "server.kinds", "server.ledger", "server.accounts", "server.files", "server.db",
-        "server.errors", "server.settings", "server.web.endpoint", "server.jobs",
+        "server.errors", "server.settings", "server.web.endpoint", "server.jobs", "server.seal",
     },
     "seed": {"sync", "seed", "server.accounts", "server.ledger", "server.kinds", "server.db", "server.settings", "wsgi"},
 }  # fmt: skip

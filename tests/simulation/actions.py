@@ -361,7 +361,7 @@ def centre_edit(town: Town, random: Random) -> None:
     if not rows:
         return
     rec, state = random.choice(rows[:6])
-    record = load(bytes(state))
+    record = load(rec, bytes(state))
     if random.random() < 0.3:
         fields = {"scope": _reg(record, "scope", OTHER if record.scope == STATION else STATION)}
         town.happened["record moved"] += 1

@@ -15,8 +15,7 @@ from random import Random
 import psycopg
 
 from server.db import db, migrate
-from server.ledger.state import load
-from sync.fold import Record
+from sync.fold import Record, load
 from tests.simulation.actions import Action, plan
 from tests.simulation.checks import check, heal
 from tests.simulation.town import FACT, Town

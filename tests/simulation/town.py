@@ -29,6 +29,8 @@ from server.backup import backup, restore
 from server.db import db
 from server.errors import ProblemError
 from server.ledger import write
+from server.ledger.lines import read_line
+from server.ledger.state import canonical
 from server.ledger.sync import exchange
 from server.settings import Settings
 from sync.fold import Outcome, Record, fold_op
@@ -179,7 +181,7 @@ class Town:
         """The op log as stored."""
         rows = db.session.execute(text("SELECT dev, n, h, line, verdict FROM op_log ORDER BY id")).all()
         db.session.rollback()
-        return [Logged(dev, n, h, bytes(line), verdict) for dev, n, h, line, verdict in rows]
+        return [Logged(dev, n, h, read_line(dev, n, h, line), verdict) for dev, n, h, line, verdict in rows]
 
     def in_log(self) -> Counter[str]:
         """How often each fact is in the log."""
@@ -196,7 +198,7 @@ class Town:
         """(scope, seq, canonical bytes) of every record the feed serves."""
         rows = db.session.execute(text("SELECT id, scope, seq, state FROM record WHERE seq > 0")).all()
         db.session.rollback()
-        return {rec: (scope, seq, bytes(state)) for rec, scope, seq, state in rows}
+        return {rec: (scope, seq, canonical(rec, bytes(state))) for rec, scope, seq, state in rows}
 
     def back_up(self) -> None:
         """The real backup of the running server."""

@@ -9,21 +9,24 @@ from typing import Any
 
 import orjson
 
+from server.ledger.lines import read_line
+from server.ledger.state import canonical
+
 
 def server_states(folder: Path) -> dict[str, Any]:
     """The stored state of every record, by id."""
     with sqlite3.connect(folder / "town.db") as connection:
-        return {rec: orjson.loads(state) for rec, state in connection.execute("SELECT id, state FROM record")}
+        return {rec: orjson.loads(canonical(rec, state)) for rec, state in connection.execute("SELECT id, state FROM record")}
 
 
 def logged(folder: Path) -> dict[tuple[str, int], bytes]:
     """Every stored line by (dev, n); raises when one is there twice."""
     with sqlite3.connect(folder / "town.db") as connection:
-        rows = connection.execute("SELECT dev, n, line FROM op_log").fetchall()
-    twice = [key for key, times in Counter((dev, n) for dev, n, _ in rows).items() if times > 1]
+        rows = connection.execute("SELECT dev, n, h, line FROM op_log").fetchall()
+    twice = [key for key, times in Counter((dev, n) for dev, n, *_ in rows).items() if times > 1]
     if twice:
         raise AssertionError(f"stored twice: {twice[:3]}")
-    return {(dev, n): bytes(line) for dev, n, line in rows}
+    return {(dev, n): read_line(dev, n, h, line) for dev, n, h, line in rows}
 
 
 def gaps(lines: dict[tuple[str, int], bytes]) -> list[str]:

@@ -13,6 +13,8 @@ from sqlalchemy import text
 from server import create_app
 from server.backup import BackupError, backup, read_manifest, restore
 from server.db import db
+from server.doctor import examine
+from server.seal import seal
 from tests.server.edge.people import SCOPE, Person
 
 
@@ -69,3 +71,32 @@ def test_a_damaged_backup_is_refused(app: Flask, tmp_path: Path) -> None:
     part.write_bytes(part.read_bytes() + b"x")
     with pytest.raises(BackupError, match="damaged"):
         read_manifest(folder)
+
+
+def test_a_restore_without_the_data_key_refuses_before_it_changes_anything(app: Flask, person: Person, tmp_path: Path) -> None:
+    client = person("patroller")
+    client.sync([client.line("0198-p", {"scope": reg(SCOPE), "name": reg("张三丰")}, "person")], 1, "00000000")
+    folder = tmp_path / "backup"
+    settings = app.extensions["xunan"]
+    with app.app_context():
+        backup(db.session(), settings, folder)
+        seal.init([bytes(32)])
+        try:
+            with pytest.raises(BackupError, match="XUNAN_DATA_KEYS"):
+                restore(settings, folder, replace=True)
+            found = {each.name: each for each in examine(settings)}
+        finally:
+            seal.init(settings.data_keys)
+        assert found["data key"].state == "wrong"
+        assert db.session.execute(text("SELECT COUNT(*) FROM op_log WHERE kind = 'person'")).scalar_one() == 1
+
+
+def test_a_wrong_data_key_is_a_problem_in_plain_words(app: Flask, person: Person) -> None:
+    client = person("patroller")
+    client.sync([client.line("0198-p", {"scope": reg(SCOPE), "name": reg("张三丰")}, "person")], 1, "00000000")
+    seal.init([bytes(32)])
+    try:
+        answer = person("head").sync([], 1, "00000000")
+    finally:
+        seal.init(app.extensions["xunan"].data_keys)
+    assert (answer.status_code, answer.json["code"], answer.json["reason"]) == (503, "unavailable", "data key")
