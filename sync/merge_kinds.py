@@ -14,7 +14,7 @@ from sync.stamp import split_stamp
 
 if TYPE_CHECKING:
     from sync.fields import Field
-    from sync.fold import Record
+    from sync.record import Record
 
 
 @dataclass(slots=True, frozen=True)

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fold_all, fold_op, from_wire, known_n, to_wire } from "../src/core/fold";
+import { fold_all, fold_op } from "../src/core/fold";
 import * as limits from "../src/core/limits";
 import { type Op, parse_op } from "../src/core/op";
+import { from_wire, known_n, to_wire } from "../src/core/record";
 import { chain, digest64, GENESIS, hex, make_stamp, new_dev, sha256_hex, utf8, xor_hex } from "../src/core/stamp";
 
 const repo = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), "utf8");

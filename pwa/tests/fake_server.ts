@@ -2,8 +2,9 @@
  * A server in miniature for engine tests, folding with the same core: it can be cut, restored from a backup or told to refuse.
  * Owns no assertion and no clock.
  */
-import { type FoldRecord, fold_op, from_wire, new_record, to_wire } from "../src/core/fold";
+import { fold_op } from "../src/core/fold";
 import { parse_op, type WireState } from "../src/core/op";
+import { type FoldRecord, from_wire, new_record, to_wire } from "../src/core/record";
 import { chain, digest64, GENESIS, xor_hex } from "../src/core/stamp";
 
 export const START_MS = Date.parse("2026-11-22T05:00:00+08:00");

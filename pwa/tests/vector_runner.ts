@@ -1,10 +1,11 @@
 /** Runs one shared vector against the TypeScript core; the twin of tests/sync/test_vectors.py. */
 import { expect } from "vitest";
 import { OpError } from "../src/core/errors";
-import { fold_op, from_wire, new_record, to_wire } from "../src/core/fold";
+import { fold_op } from "../src/core/fold";
 import { corrected_time } from "../src/core/judge";
 import { counter_state, disputes, is_visible, shown_value } from "../src/core/merge_kinds";
 import { parse_op } from "../src/core/op";
+import { from_wire, new_record, to_wire } from "../src/core/record";
 import { chain, conflict_id, digest64, forked_dev, GENESIS } from "../src/core/stamp";
 
 interface Named {

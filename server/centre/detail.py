@@ -32,11 +32,12 @@ from server.centre.tables import (
     values_of,
 )
 from server.ledger.state import load as load_state
-from sync import fold, merge_kinds
+from sync import merge_kinds
 from sync.fields import Kind
+from sync.record import Record
 
 
-def load_record(session: Session, reader: Reader, rec: str) -> tuple[fold.Record, dict[str, Any]] | None:
+def load_record(session: Session, reader: Reader, rec: str) -> tuple[Record, dict[str, Any]] | None:
     """The folded record with its row, or nothing when it does not exist or is not the reader's to see."""
     record = core_table("record")
     # PostgreSQL refuses NUL in a text; no record id contains one.
@@ -74,7 +75,7 @@ def masked_state(kind: Kind | None, wire: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def candidates(record: fold.Record, field: str) -> list[tuple[str, Any, str, int]]:
+def candidates(record: Record, field: str) -> list[tuple[str, Any, str, int]]:
     """(stamp, value, user, at_c) of every live head of a register, of every live stocktake, or of the life of a record."""
     if field == "life":
         pairs: list[tuple[str, Any]] = [(stamp, value) for stamp, value, _ in record.life]
@@ -85,7 +86,7 @@ def candidates(record: fold.Record, field: str) -> list[tuple[str, Any, str, int
     return sorted((stamp, value, *record.meta[stamp]) for stamp, value in pairs)
 
 
-def heads_of(session: Session, record: fold.Record, field: str, kind: Kind | None) -> list[dict[str, Any]]:
+def heads_of(session: Session, record: Record, field: str, kind: Kind | None) -> list[dict[str, Any]]:
     """Every candidate of a disputed field: value, who, on which device, when, received when, and what he had seen."""
     declared = kind.field(field) if kind is not None else None
     ops = {op["stamp"]: op for op in load_ops(session, record.id)}
@@ -195,7 +196,7 @@ def record_detail(session: Session, reader: Reader, rec: str) -> dict[str, Any] 
     return detail
 
 
-def _values(session: Session, kind: Kind | None, record: fold.Record) -> dict[str, Any]:
+def _values(session: Session, kind: Kind | None, record: Record) -> dict[str, Any]:
     if kind is not None and has_table(kind.name):
         table = table_of(kind.name)
         row = session.execute(select(table).where(table.c.id == record.id)).mappings().first()
@@ -206,7 +207,7 @@ def _values(session: Session, kind: Kind | None, record: fold.Record) -> dict[st
     return _registers(record, kind)
 
 
-def _registers(record: fold.Record, kind: Kind | None) -> dict[str, Any]:
+def _registers(record: Record, kind: Kind | None) -> dict[str, Any]:
     names = [name for name in record.to_wire().get("reg", {}) if name != "scope"]
     return {name: plain(merge_kinds.shown_value(record, name, kind.field(name) if kind is not None else None)) for name in names}
 

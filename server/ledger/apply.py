@@ -14,10 +14,11 @@ import structlog
 
 from server.ledger.intake import Line
 from server.ledger.state import load
-from sync.fold import Record, absorb, fold_op, new_record
+from sync.fold import absorb, fold_op
 from sync.judge import Rights, corrected_time
 from sync.merge_kinds import disputes
 from sync.op import Op
+from sync.record import Record, new_record
 from sync.stamp import conflict_id
 
 log = structlog.get_logger(__name__)

@@ -15,9 +15,10 @@ from server.ledger.apply import Touched
 from server.ledger.bulk import Bulk
 from server.ledger.lines import read_line
 from server.ledger.store import read_records
-from sync.fold import Record, fold_all, release_parked
+from sync.fold import fold_all, release_parked
 from sync.merge_kinds import disputes
 from sync.op import parse_op
+from sync.record import Record
 
 LOG_COLUMNS = "rec, dev, n, h, line, at_c, verdict, why"
 RELEASED = "released"

@@ -19,7 +19,6 @@ import orjson
 from server.kinds import KINDS, MODELS
 from server.seal import seal
 from sync.fields import Field, Kind
-from sync.fold import Record
 from sync.merge_kinds import (
     counter_state,
     is_visible,
@@ -27,6 +26,7 @@ from sync.merge_kinds import (
     set_values,
     shown_value,
 )
+from sync.record import Record
 
 _BIGINT_MAX = 2**63 - 1
 Value = Any

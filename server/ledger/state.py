@@ -1,6 +1,6 @@
 """How a folded state lies in the table.
 
-Owns the fast way to the canonical bytes of `sync.fold.dump` (the same text, written by orjson; a test holds both equal) and their
+Owns the fast way to the canonical bytes of `sync.record.dump` (the same text, written by orjson; a test holds both equal) and their
 sealing. Invariant: whoever reads `record.state` does so through here.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import orjson
 
 from server.seal import is_sealed_kind, seal
-from sync.fold import Record
+from sync.record import Record
 
 
 def dump(record: Record) -> bytes:

@@ -17,8 +17,8 @@ from sqlalchemy import text
 from server.db import db
 from server.ledger import quarantine
 from server.ledger.state import load
-from sync.fold import Record
 from sync.merge_kinds import shown_value
+from sync.record import Record
 from tests.server.ledger.world import OTHER, STATION
 from tests.simulation.handheld import Gone, Handheld, Killed
 from tests.simulation.town import POISON_SCHEMA, Fault, Town

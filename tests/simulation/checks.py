@@ -13,7 +13,7 @@ from sqlalchemy import text
 from server.db import db
 from server.ledger import quarantine
 from server.ledger.verify import fold_anew
-from sync.fold import Record, load
+from sync.record import Record, load
 from sync.stamp import GENESIS
 from tests.simulation.actions import DAY_MS, attempt
 from tests.simulation.handheld import Handheld

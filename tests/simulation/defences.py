@@ -22,8 +22,8 @@ import server.ledger.store as store
 import sync.fold as fold
 import sync.merge_kinds as merge_kinds
 from server.errors import fail
-from sync.fold import Counter, Record
 from sync.op import Fop
+from sync.record import Counter, Record, new_record
 from tests.simulation.handheld import Handheld
 
 
@@ -153,7 +153,7 @@ def _acks_more_than_it_stores() -> Iterator[None]:
 def _overlay_forgets_flight(device: Handheld, rec: str, kind: str = "") -> Record:
     """The view without own ops that the server does not have: parents are then those of the pulled state."""
     state = device.disk.states.get(rec)
-    return Record.from_wire(orjson.loads(orjson.dumps(state))) if state else fold.new_record(rec, kind)
+    return Record.from_wire(orjson.loads(orjson.dumps(state))) if state else new_record(rec, kind)
 
 
 def _patched(target: Any, name: str, value: Any) -> Callable[[], AbstractContextManager[Any]]:
@@ -181,5 +181,5 @@ DEFENCES = (
     Defence("only what is stored is acknowledged", frozenset({"0", "22"}), _acks_more_than_it_stores),
     Defence("a batch that is too large is cut down", frozenset({"19"}), _patched(Handheld, "_halve", lambda _self, _sent: None)),
     Defence("own unsent edits are parents of the next", frozenset({"6"}), _patched(Handheld, "view", _overlay_forgets_flight)),
-    Defence("parked fields wait for their parent", frozenset({"7", "21"}), _patched(fold, "_is_known", lambda _record, _name, _fop: True)),
+    Defence("parked fields wait for their parent", frozenset({"7", "21"}), _patched(fold, "_is_known", lambda _record, _name, _fop, _waiting: True)),
 )  # fmt: skip

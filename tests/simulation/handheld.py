@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
-from sync.fold import Record, fold_op, new_record
+from sync.fold import fold_op
 from sync.op import encode_op, parse_op
+from sync.record import Record, new_record
 from sync.stamp import DEV_BYTES, GENESIS, chain, forked_dev, make_stamp, new_dev
 
 OPS_MAX = 40

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.fold import Record
 from sync.merge_kinds import counter_state, disputes, is_deleted
+from sync.record import Record
 
 
 @dataclass(frozen=True, slots=True)

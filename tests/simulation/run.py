@@ -15,7 +15,7 @@ from random import Random
 import psycopg
 
 from server.db import db, migrate
-from sync.fold import Record, load
+from sync.record import Record, load
 from tests.simulation.actions import Action, plan
 from tests.simulation.checks import check, heal
 from tests.simulation.town import FACT, Town

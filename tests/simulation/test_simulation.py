@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from sync.fold import Record
+from sync.record import Record
 from tests.server.ledger.conftest import postgres_cluster, postgres_template  # noqa: F401 - fixtures
 from tests.simulation.actions import Action
 from tests.simulation.defences import DEFENCES, Defence

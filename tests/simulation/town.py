@@ -33,8 +33,9 @@ from server.ledger.lines import read_line
 from server.ledger.state import canonical
 from server.ledger.sync import exchange
 from server.settings import Settings
-from sync.fold import Outcome, Record, fold_op
+from sync.fold import Outcome, fold_op
 from sync.op import Op
+from sync.record import Record
 from tests.server.ledger.world import HEAD, OPERATOR, OTHER, PATROLLER, STATION, STRANGER, TOWN, Caller
 from tests.simulation.handheld import Gone, Handheld, Rebase, TooLarge
 from tests.simulation.oracle import Logged

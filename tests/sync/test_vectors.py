@@ -10,10 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from sync.errors import OpError
-from sync.fold import dump, fold_op, load, new_record
+from sync.fold import fold_op
 from sync.judge import corrected_time
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import parse_op
+from sync.record import dump, load, new_record
 from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
 
 FOLDER = Path(__file__).parents[1] / "vectors"

@@ -10,10 +10,11 @@ from random import Random
 from typing import Any
 
 from sync.errors import OpError
-from sync.fold import dump, fold_op, new_record
+from sync.fold import fold_op
 from sync.judge import corrected_time
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import Op, encode_op, parse_op
+from sync.record import dump, new_record
 from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
 from tests.sync.script import DEVS, REC, Script, add, count, inc, life, log, reg, rem, retract
 

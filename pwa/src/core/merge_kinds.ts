@@ -4,7 +4,7 @@
  * which head is shown while people decide; a dispute is derived from heads and cannot be forgotten.
  */
 import type { Field } from "./fields";
-import type { FoldRecord } from "./fold";
+import type { FoldRecord } from "./record";
 import { split_stamp } from "./stamp";
 
 /** `recount_advised`: a movement and a count happened without knowing of each other. */

@@ -5,10 +5,11 @@
  * that was shown as that value, in a dispute only the head that was shown; a resolve names all heads (M-reg).
  */
 import { type Field, field_of, type Kind, type Kinds } from "../core/fields";
-import { type FoldRecord, fold_op, new_record } from "../core/fold";
+import { fold_op } from "../core/fold";
 import { BATCH_BYTES_MAX, GROUP_SIZE_MAX, LINE_BYTES_MAX } from "../core/limits";
 import { canonical, heads, same_value, shown_head } from "../core/merge_kinds";
 import { type Fop, type Op, parse_op } from "../core/op";
+import { type FoldRecord, new_record } from "../core/record";
 import { chain, utf8 } from "../core/stamp";
 import { is_verb, type Verb } from "../desk";
 import type { Draft } from "../engine_types";

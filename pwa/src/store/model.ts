@@ -5,9 +5,10 @@
  * stays as a stub (id, seq, kind) and is never shown; the outbox is never derived from pulled state.
  */
 import type { Kinds } from "../core/fields";
-import { type FoldRecord, fold_op, from_wire, known_n, new_record } from "../core/fold";
+import { fold_op } from "../core/fold";
 import { is_visible } from "../core/merge_kinds";
 import type { Op, WireState } from "../core/op";
+import { type FoldRecord, from_wire, known_n, new_record } from "../core/record";
 import { digest64, xor_hex } from "../core/stamp";
 import type { Rec } from "../engine_types";
 import { show } from "./show";

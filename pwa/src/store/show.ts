@@ -3,8 +3,8 @@
  * Owns the shape of `Rec` only; delivery and files are filled in by the engine. Must not fold or decide merges.
  */
 import { field_of, type Kind } from "../core/fields";
-import { type FoldRecord, to_wire } from "../core/fold";
 import { counter_state, disputes, log_entries, op_times, set_values, shown_value } from "../core/merge_kinds";
+import { type FoldRecord, to_wire } from "../core/record";
 import type { Rec } from "../engine_types";
 
 /** An answer of an inspection is stored as `ans.<item>` and shown as `v.ans[item]` and `v["ans.<item>"]`. */

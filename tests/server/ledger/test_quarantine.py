@@ -11,7 +11,7 @@ from server.ledger.state import dump as fast_dump
 from server.ledger.verify import fold_anew, rebuild
 from server.ledger.write import append
 from sync import limits
-from sync.fold import dump, load
+from sync.record import dump, load
 from tests.server.ledger.world import OTHER, START_MS, STATION, World, rec_id, reg
 
 
