@@ -138,7 +138,8 @@ def _is_known(record: Record, name: str, fop: Fop, waiting: Container[tuple[str,
 
 def _retry(record: Record, first: list[tuple[str, str]]) -> list[str]:
     """Let go what waits no more, beginning with the entries of `first`. An entry is looked at again only when a parent of it was let go:
-    whatever a device sends, the work stays proportional to what waits."""
+    whatever a device sends, the work stays proportional to what waits.
+    """
     if not first:
         return []
     waiting = {(entry[0], entry[3]): entry for entry in record.wait}
