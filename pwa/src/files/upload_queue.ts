@@ -57,6 +57,16 @@ export function plan_file_wait_ms(tries: number, jitter: number): number {
   return Math.round(full / 2 + (full / 2) * jitter);
 }
 
+/** Refusals no retry changes; and silence, locks and outages, which say nothing about the file. 0 is no answer at all. */
+const NEVER = new Set([400, 403, 411, 413, 415, 422]);
+const PASSING = new Set([0, 401, 408, 423, 425, 429, 502, 503, 504, 507]);
+
+/** What a failed try means: an offline week or a store that is down must not use up the budget of a photo. */
+export function plan_failure(status: number, tries: number): { tries: number; dead: boolean; begin_anew: boolean } {
+  const spent = PASSING.has(status) ? tries : tries + 1;
+  return { tries: spent, dead: NEVER.has(status) || spent >= TRIES_MAX, begin_anew: status === 404 || status === 410 };
+}
+
 export class UploadQueue {
   #deps: UploadDeps;
   #running: Promise<void> | null = null;
@@ -161,16 +171,12 @@ export class UploadQueue {
 
   async #failed(row: UploadRow, error: unknown): Promise<void> {
     const status = error instanceof UploadError ? error.status : 0;
-    const refused = [400, 403, 411, 413, 415, 422].includes(status);
-    // Silence costs no try: an offline week must not use up the budget of a photo.
-    const tries = status === 0 || status === 401 ? row.tries : row.tries + 1;
-    const dead = refused || tries >= TRIES_MAX;
+    const { tries, dead, begin_anew } = plan_failure(status, row.tries);
     const wait = plan_file_wait_ms(row.tries, this.#deps.jitter());
-    const url = status === 404 || status === 410 ? null : row.url;
     const why = status === 0 ? "no_answer" : `http_${status}`;
     await this.#put({
       ...row,
-      url,
+      url: begin_anew ? null : row.url,
       state: dead ? "dead" : "held",
       tries,
       why,
