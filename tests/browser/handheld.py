@@ -54,6 +54,10 @@ class Handheld:
         self.page.get_by_test_id("login-username").fill(username)
         self.page.get_by_test_id("login-password").fill(PASSWORD)
         self.tap("login-submit")
+        self.choose_pin()
+
+    def choose_pin(self) -> None:
+        """Set the PIN, twice the same."""
         first = self.page.get_by_test_id("pin-step").inner_text()
         for digit in PIN:
             self.tap(f"pin-{digit}")

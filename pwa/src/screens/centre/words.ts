@@ -19,6 +19,7 @@ const words = {
   "nav.devices": ["终端", "Devices"],
   "nav.settings": ["设置", "Settings"],
   "nav.label": ["中心导航", "Centre navigation"],
+  "table.actions": ["操作", "Actions"],
   "search.label": ["搜索编号、名称、位置", "Search code, name, place"],
   "search.none": ["没有找到“{q}”", "Nothing found for “{q}”"],
   "search.list": ["编号、名称、位置…", "Code, name, place …"],
