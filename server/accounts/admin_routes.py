@@ -54,12 +54,12 @@ def _change(caller: Caller, user_id: str, deed: Callable[..., Any], *more: Any) 
 
 
 @endpoint(
-    bp, "GET", "/admin/users", roles=ADMIN, query=UsersQuery, returns=AccountsOut, summary="Users: searched, paged, with posts and sign-ins"
+    bp, "POST", "/admin/users/list", roles=ADMIN, body=UsersQuery, returns=AccountsOut, summary="Users: searched, paged, with posts and sign-ins"
 )
-def users(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+def users(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """The list of users."""
     with reading(db.session()) as session:
-        return listing.list_users(session, query, now_ms())
+        return listing.list_users(session, body, now_ms())
 
 
 @endpoint(bp, "GET", "/admin/users/<user_id>", roles=ADMIN, returns=AccountOut, errors=("not_found",), summary="One user")

@@ -66,10 +66,10 @@ def _desk(caller: Caller) -> Iterator[Desk]:
         yield Desk(session, reader, load_handhelds(session, reader, at), at)
 
 
-def _list_query(query: dict[str, Any]) -> ListQuery:
+def _list_query(asked: dict[str, Any]) -> ListQuery:
     return ListQuery(
-        q=query["q"], station=query["station"] or None, equal=parse_filter(query["filter"]),
-        word=query["word"] or None, sort=query["sort"], page=query["page"], size=query["size"],
+        q=asked["q"], station=asked["station"] or None, equal=parse_filter(asked["filter"]),
+        word=asked["word"] or None, sort=asked["sort"], page=asked["page"], size=asked["size"],
     )  # fmt: skip
 
 
@@ -93,13 +93,13 @@ def centre_stations(caller: Caller) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "GET", "/centre/search", roles=READING_ROLES, query=schemas.SearchQuerySchema, returns=schemas.ItemsSchema,
+    bp, "POST", "/centre/search", roles=READING_ROLES, body=schemas.SearchAskSchema, returns=schemas.ItemsSchema,
     summary="Search everything the reader may see",
 )  # fmt: skip
-def centre_search(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
+def centre_search(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """The first hits of each kind."""
     with _desk(caller) as desk:
-        return desk.stamped({"items": search_all(desk.session, desk.reader, query["q"], desk.at)})
+        return desk.stamped({"items": search_all(desk.session, desk.reader, body["q"], desk.at)})
 
 
 @endpoint(
@@ -248,18 +248,18 @@ def centre_documents(caller: Caller) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "GET", "/centre/export/<kind>.xlsx", roles=READING_ROLES, query=schemas.ExportQuerySchema, returns=XLSX,
+    bp, "POST", "/centre/export/<kind>.xlsx", roles=READING_ROLES, body=schemas.ExportAskSchema, returns=XLSX,
     errors=("not_found", "invalid"), summary="A list as a workbook; personal values masked unless a reason is given",
 )  # fmt: skip
-def centre_export(caller: Caller, kind: str, query: dict[str, Any]) -> Response:
+def centre_export(caller: Caller, kind: str, body: dict[str, Any]) -> Response:
     """台账."""
     declared = kind_named(kind)
     if declared is None or not has_table(kind) or kind not in documents.EXPORTED:
         raise fail("not_found")
-    reason = query["reason"].strip() or None
+    reason = body["reason"].strip() or None
     if reason is not None and len(reason) < REASON_MIN:
         raise fail("invalid", errors={"reason": ["too short"]})
-    wanted = _list_query(query)
+    wanted = _list_query(body)
     with _desk(caller) as desk:
         reader, at = desk.reader, desk.at
         stamp = stamp_text(completeness(desk.handhelds, at))
@@ -293,12 +293,12 @@ def centre_unmask(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "GET", "/centre/<kind>", roles=READING_ROLES, query=schemas.ListQuerySchema, returns=schemas.PageSchema,
+    bp, "POST", "/centre/list/<kind>", roles=READING_ROLES, body=schemas.ListAskSchema, returns=schemas.PageSchema,
     errors=("not_found",), summary="A typed list: searched, filtered, sorted, paged",
 )  # fmt: skip
-def centre_list(caller: Caller, kind: str, query: dict[str, Any]) -> dict[str, Any]:
+def centre_list(caller: Caller, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """Any declared kind."""
     if kind_named(kind) is None or not has_table(kind):
         raise fail("not_found")
     with _desk(caller) as desk:
-        return desk.stamped(list_records(desk.session, desk.reader, kind, _list_query(query), desk.at))
+        return desk.stamped(list_records(desk.session, desk.reader, kind, _list_query(body), desk.at))

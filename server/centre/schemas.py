@@ -25,7 +25,7 @@ class Text(fields.String):
         return super()._deserialize(value, attr, data, **kwargs).replace("\x00", "")
 
 
-class ListQuerySchema(Schema):
+class ListAskSchema(Schema):
     """A list request. `only` is one of the quick words, `filter` reads `field:a|b;field:c`, `sort` a field with `-` for down."""
 
     q = Text(load_default="", validate=validate.Length(max=SEARCH_MAX))
@@ -37,13 +37,13 @@ class ListQuerySchema(Schema):
     size = fields.Integer(load_default=PAGE_SIZE, validate=validate.Range(min=1, max=PAGE_SIZE_MAX))
 
 
-class ExportQuerySchema(ListQuerySchema):
+class ExportAskSchema(ListAskSchema):
     """A workbook request. A `reason` asks for personal values in clear and is recorded."""
 
     reason = Text(load_default="", validate=validate.Length(max=REASON_MAX))
 
 
-class SearchQuerySchema(Schema):
+class SearchAskSchema(Schema):
     """A search over everything the reader may see."""
 
     q = Text(required=True, validate=validate.Length(min=1, max=SEARCH_MAX))

@@ -29,6 +29,7 @@ from tests.browser.steps import (
 )
 from tests.tools import checker
 from tests.tools.evidence import photo
+from tests.tools.leaks import leaks
 from tests.tools.serving import Server
 from tests.tools.wire import Wire
 
@@ -158,7 +159,7 @@ def test_two_handhelds_without_signal_and_one_town_that_loses_nothing(
     assert hold(a, hazards[0], "owner_person") == hold(head, hazards[0], "owner_person") == hold(b, hazards[0], "owner_person")
 
     # 6 The town centre sees it, stamped, on a map, with every record's history.
-    centre(open_centre(playwright, base, tmp_path / "centre", "operator"), station, hazards[0], patrol)
+    centre(open_centre(playwright, base, tmp_path / "centre", "operator"), station, hazards[0], patrol, checker.name_of(folder, person[0]))
 
     # 7 Nothing lost, nothing twice, all equal.
     report = json.loads(server.run("verify"))
@@ -173,8 +174,13 @@ def test_two_handhelds_without_signal_and_one_town_that_loses_nothing(
         assert handheld.errors == []
         handheld.close()
 
+    # 8 And nobody's name, number or password stands in a log or an address.
+    assert "/api/v1/centre/list/person" in wire.asked
+    assert server.log.stat().st_size > 0
+    assert leaks(server, wire.asked) == []
 
-def centre(page: Page, station: str, hazard: str, patrol: str) -> None:
+
+def centre(page: Page, station: str, hazard: str, patrol: str, named: tuple[str, int]) -> None:
     """Step 6: figures of the station, the map with the track and the hazards, and who changed what when."""
     row = page.get_by_test_id(f"station-row-{station}")
     figures = [cell.strip() for cell in row.locator("td").all_inner_texts()]
@@ -196,4 +202,9 @@ def centre(page: Page, station: str, hazard: str, patrol: str) -> None:
     history = " ".join(rows.all_inner_texts())
     for words in ("示例责任人丙", "示例责任人丁", "立即清理", "终端时间", "中心收到"):
         assert words in history, f"{words} is not in the history: {history}"
+    page.get_by_test_id("centre-nav-people").click()
+    page.get_by_test_id("centre-tab-person").click()
+    page.get_by_test_id("list-search").fill(named[0])
+    page.get_by_test_id("list-search").press("Enter")
+    expect(page.get_by_test_id("list-table").locator("tbody tr")).to_have_count(named[1])
     page.context.close()

@@ -81,6 +81,7 @@ class Town(Server):
     def __init__(self, folder: Path, database_url: str | None = None, **environment: str) -> None:
         """Sets everything up but starts nothing; `environment` is added to the server's."""
         self.port, self.starts, self.process = free_port(), 0, None
+        self.folder, self.log = folder, folder / "server.log"
         self.url = database_url or f"sqlite:///{folder}/town.db"
         self.environment = os.environ | {
             "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": self.url, "XUNAN_DATA_DIR": str(folder), "XUNAN_BASE_URL": f"http://127.0.0.1:{self.port}",

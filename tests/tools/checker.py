@@ -19,6 +19,14 @@ def server_states(folder: Path) -> dict[str, Any]:
         return {rec: orjson.loads(canonical(rec, state)) for rec, state in connection.execute("SELECT id, state FROM record")}
 
 
+def name_of(folder: Path, person: str) -> tuple[str, int]:
+    """A person's full name, and how many people bear it."""
+    with sqlite3.connect(folder / "town.db") as connection:
+        found = connection.execute("SELECT name, COUNT(*) FROM k_person WHERE name = (SELECT name FROM k_person WHERE id = ?)", (person,))
+        name, bearers = found.fetchone()
+        return str(name), int(bearers)
+
+
 def logged(folder: Path) -> dict[tuple[str, int], bytes]:
     """Every stored line by (dev, n); raises when one is there twice."""
     with sqlite3.connect(folder / "town.db") as connection:

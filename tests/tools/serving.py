@@ -33,10 +33,11 @@ class Server:
         """Migrates and seeds; `public_port` is where clients reach it (a wire in front)."""
         self.port = free_port()
         self.starts = 0
+        self.folder, self.log = folder, folder / "server.log"
         self.environment = os.environ | {
             "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": database_url or f"sqlite:///{folder}/town.db", "XUNAN_DATA_DIR": str(folder),
             "XUNAN_BASE_URL": f"http://127.0.0.1:{public_port}", "XUNAN_DEMO_PASSWORD": PASSWORD,
-            "XUNAN_PWA_DIR": os.environ.get("XUNAN_PWA_DIR", str(ROOT / "pwa" / "dist")), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR",
+            "XUNAN_PWA_DIR": os.environ.get("XUNAN_PWA_DIR", str(ROOT / "pwa" / "dist")), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "INFO",
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
         self.run("migrate")
@@ -54,10 +55,10 @@ class Server:
     def start(self) -> None:
         """Start and wait until it is ready."""
         self.starts += 1
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", self.app], cwd=ROOT, env=self.environment, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", self.app], cwd=ROOT, env=self.environment, start_new_session=True, stdout=log, stderr=log,
+            )  # fmt: skip
         deadline = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < deadline:
             try:

@@ -24,6 +24,7 @@ class Wire:
         self.target_port = 0
         self.faults: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
+        self.asked: set[str] = set()
         self.kill: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         wire = self
@@ -61,6 +62,7 @@ class Wire:
     def forward(self, handler: BaseHTTPRequestHandler) -> None:
         """One request through the link."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        self.asked.add(handler.path)
         if handler.path.startswith("/api/v1/live"):
             self._answer(handler, 503, [("Content-Length", "0")], b"")
             return

@@ -149,7 +149,7 @@ MATRIX: dict[str, Row] = {
     "accounts.login": Row(PUBLIC, send("/login", {"username": "nobody", "password": "x", "desk": True}), (401, 429)),
     "accounts.me": Row(USER, get("/me"), foreign="absent", shows=False),
     "accounts.colleagues": Row(USER, get("/colleagues"), foreign="absent", shows=False),
-    "accounts.users": Row(ADMIN, get("/admin/users")),
+    "accounts.users": Row(ADMIN, send("/admin/users/list", {})),
     "accounts.user": Row(ADMIN, user_deed("")),
     "accounts.new_user": Row(ADMIN, send("/admin/users", {"username": "fresh", "name": "新", "password": PASSWORD}), (201,)),
     "accounts.rename_user": Row(ADMIN, user_deed("", {"name": "改"})),
@@ -182,7 +182,7 @@ MATRIX: dict[str, Row] = {
     "rescue.rescue": Row(READ, bundle, (422,)),
     "centre.centre_overview": Row(READ, get("/centre/overview"), foreign="absent", shows=False),
     "centre.centre_stations": Row(READ, get("/centre/stations"), foreign="absent", shows=False),
-    "centre.centre_search": Row(READ, get(f"/centre/search?q={MARK}"), foreign="absent"),
+    "centre.centre_search": Row(READ, send("/centre/search", {"q": MARK}), foreign="absent"),
     "centre.centre_record": Row(READ, get(f"/centre/records/{HAZARD}"), foreign="hidden"),
     "centre.centre_history": Row(READ, get(f"/centre/records/{HAZARD}/history"), foreign="hidden"),
     "centre.centre_map": Row(READ, get("/centre/map?layers=hazard"), foreign="absent", shows=False),
@@ -195,11 +195,11 @@ MATRIX: dict[str, Row] = {
     "centre.centre_devices": Row(READ, get("/centre/devices"), foreign="absent"),
     "centre.centre_device_revoke": Row(READ, lambda t: (f"/centre/devices/{t.station_device()}/revoke", {}), foreign="hidden"),
     "centre.centre_documents": Row(READ, get("/centre/documents"), foreign="absent", shows=False),
-    "centre.centre_export": Row(READ, get("/centre/export/hazard.xlsx"), foreign="absent"),
+    "centre.centre_export": Row(READ, send("/centre/export/hazard.xlsx", {}), foreign="absent"),
     "centre.centre_unmask": Row(
         READ, send("/centre/unmask", {"rec": PERSON, "fields": ["phone"], "reason": "核对联系方式"}), foreign="hidden"
     ),
-    "centre.centre_list": Row(READ, get("/centre/hazard"), foreign="absent"),
+    "centre.centre_list": Row(READ, send("/centre/list/hazard", {}), foreign="absent"),
     # Last: it ends the sign-in of whoever asks.
     "accounts.logout": Row(USER, lambda _t: ("/logout", {})),
 }

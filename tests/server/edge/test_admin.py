@@ -37,12 +37,12 @@ def usernames(answer: Any) -> list[str]:
 
 
 def test_users_are_searched_and_paged(admin: Client) -> None:
-    assert usernames(admin.call("GET", "/admin/users")) == ["admin", "head", "operator", "patroller", "stranger"]
-    second = admin.call("GET", "/admin/users?page=2&size=2")
+    assert usernames(admin.call("POST", "/admin/users/list", json={})) == ["admin", "head", "operator", "patroller", "stranger"]
+    second = admin.call("POST", "/admin/users/list", json={"page": 2, "size": 2})
     assert (second.json["total"], usernames(second)) == (5, ["operator", "patroller"])
-    assert usernames(admin.call("GET", "/admin/users?q=HEA")) == ["head"]
-    assert usernames(admin.call("GET", "/admin/users?q=%25")) == []
-    assert admin.call("GET", "/admin/users?size=100000").json["code"] == "invalid"
+    assert usernames(admin.call("POST", "/admin/users/list", json={"q": "HEA"})) == ["head"]
+    assert usernames(admin.call("POST", "/admin/users/list", json={"q": "%"})) == []
+    assert admin.call("POST", "/admin/users/list", json={"size": 100000}).json["code"] == "invalid"
 
 
 def test_a_user_is_told_with_posts_and_sign_ins(app: Flask, admin: Client, person: Person) -> None:
@@ -75,7 +75,7 @@ def test_a_blocked_user_is_out_and_an_unblocked_one_signs_in_anew(app: Flask, ad
     assert (told["active"], told["sessions"]) == (False, 0)
     assert last_deeds(app, 2) == [("user_blocked", head.user_id), ("sessions_ended", head.user_id)]
     assert head.call("GET", "/me").status_code == 401
-    assert usernames(admin.call("GET", "/admin/users?state=blocked")) == ["head"]
+    assert usernames(admin.call("POST", "/admin/users/list", json={"state": "blocked"})) == ["head"]
     assert admin.call("POST", f"/admin/users/{head.user_id}/unblock").json["active"] is True
     assert last_deeds(app, 1) == [("user_unblocked", head.user_id)]
     assert head.call("GET", "/me").status_code == 401

@@ -146,8 +146,13 @@ export class CentreError extends Error {
 
 type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+const given = (query: Query): Query =>
+  Object.fromEntries(
+    Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
+
 export function with_query(path: string, query: Query = {}): string {
-  const parts = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const parts = Object.entries(given(query));
   if (parts.length === 0) return path;
   return `${path}?${new URLSearchParams(parts.map(([name, value]) => [name, String(value)])).toString()}`;
 }
@@ -191,9 +196,13 @@ export async function send_file<T>(path: string, file: Blob, mime: string): Prom
   return (await (await call(path, { method: "POST", headers: { "content-type": mime }, body: file })).json()) as T;
 }
 
-/** Fetch a file with our rights and hand it to the browser's own save dialog. */
-export async function download(path: string, query: Query, name: string): Promise<void> {
-  const blob = await (await call(with_query(path, query))).blob();
+/** A search: what people look for may be a name, and an address lands in logs that are not ours. */
+export const ask = <T>(path: string, asked: Query = {}): Promise<T> => post<T>(path, given(asked));
+
+/** Have a file made with our rights and hand it to the browser's own save dialog. */
+export async function download(path: string, asked: Query, name: string): Promise<void> {
+  const json = { headers: { "content-type": "application/json" }, body: JSON.stringify(given(asked)) };
+  const blob = await (await call(path, { method: "POST", ...json })).blob();
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
