@@ -46,6 +46,7 @@ bench: setup build
 
 simulate: setup
 	$(PY) -m tests.simulation --runs $(or $(N),200)
+	$(PY) -m tests.simulation --runs $(or $(N),200) --engines
 
 generate: setup
 	$(PY) -m server.generate

@@ -33,6 +33,8 @@ export class FakeServer {
   epoch = 1;
   scopes = ["town", SCOPE];
   down = false;
+  /** Up to which op a proven backup holds every author. */
+  durable = 0;
   lose_answers = 0;
   refuse: (path: string, body: Uint8Array) => Response | null = () => null;
   before_answer: () => Promise<void> = async () => undefined;
@@ -177,7 +179,7 @@ export class FakeServer {
     const standing = {
       acked: author.acked,
       acked_h: author.acked_h,
-      durable: 0,
+      durable: this.durable,
       verdicts: [],
       records: [],
       gone: [],
@@ -234,7 +236,7 @@ export class FakeServer {
     return json({
       acked: author.acked,
       acked_h: author.acked_h,
-      durable: 0,
+      durable: this.durable,
       now_ms: START_MS,
       verdicts,
       records: page,

@@ -104,6 +104,23 @@ test("a server that comes back from a backup is given again what an earlier inca
   expect(engine.status().pending_ops).toBe(0);
 });
 
+test("a server set back to a backup is given the rest, also when all the backup holds was pruned here (P-23)", async () => {
+  const world = make_world();
+  const engine = track(await ready(world));
+  const { recs } = await engine.write([hazard("一")]);
+  await engine.sync_now();
+  const set_back = world.server.backup();
+  world.server.durable = 1;
+  world.pass(31 * 86_400_000);
+  await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title: "二" } }]);
+  await engine.sync_now();
+  set_back();
+  await engine.sync_now();
+  expect(to_titles(world, recs[0]!)).toEqual(["二"]);
+  expect(world.server.log.map((op) => op.n)).toEqual([1, 2]);
+  expect(engine.status().pending_ops).toBe(0);
+});
+
 test("an edit kept aside for a person is replaced by its author's next one (property 6)", async () => {
   const world = make_world();
   const engine = track(await ready(world));

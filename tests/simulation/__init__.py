@@ -1,1 +1,1 @@
-"""A seeded world of handhelds, a bad wire and the real server ledger, checked against an oracle (protocol section 9)."""
+"""A seeded world of handhelds (modelled, or the real engine), a bad wire and the real server ledger, checked against an oracle (protocol 9)."""

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.simulation.run import Ground, Result, play, shrink
+from tests.simulation.typescript import Engines
 
 
 def main() -> int:
@@ -19,6 +20,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=200, help="how many histories")
     parser.add_argument("--seed", type=int, default=None, help="seed of the first history; the next ones count on from it")
     parser.add_argument("--length", type=int, default=120, help="actions of a history")
+    parser.add_argument("--engines", action="store_true", help="every other device is the real TypeScript engine")
     chosen = parser.parse_args()
     first = secrets.randbelow(2**32) if chosen.seed is None else chosen.seed
     print(f"{chosen.runs} histories of {chosen.length} actions from --seed {first}", flush=True)
@@ -26,6 +28,7 @@ def main() -> int:
     broken, ops, started = 0, 0, time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         ground = Ground(Path(name))
+        ground.engines = Engines(Path(name)) if chosen.engines else None
         for seed in range(first, first + chosen.runs):
             result = play(ground, seed, chosen.length)
             happened.update(result.happened)
@@ -33,6 +36,8 @@ def main() -> int:
             if result.found:
                 broken += 1
                 report(ground, result)
+        if ground.engines is not None:
+            ground.engines.close()
     seconds = time.perf_counter() - started
     print(f"{chosen.runs} histories, {ops} ops, {seconds:.0f} s, {broken} broken")
     print("happened: " + ", ".join(f"{name} {count}" for name, count in sorted(happened.items())))

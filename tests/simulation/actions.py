@@ -5,7 +5,6 @@ Owns the list of actions and their weights; each takes the town and its Random. 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -62,7 +61,7 @@ def _device(town: Town, random: Random) -> Handheld:
 def _write(town: Town, device: Handheld, rec: str, kind: str, fields: dict[str, Any], **more: Any) -> None:
     record = device.view(rec, kind)
     scope = record.scope or str(fields.get("scope", {}).get("v", STATION))
-    device.save(town.now_ms, [{"rec": rec, "kind": kind, "scope": scope, "f": fields, "schema": 1, "app": town.fact(device.name), **more}])
+    town.save(device, [{"rec": rec, "kind": kind, "scope": scope, "f": fields, "schema": 1, "app": town.fact(device.name), **more}])
 
 
 def _reg(record: Record, name: str, value: Any, device: Handheld | None = None) -> dict[str, Any]:
@@ -152,8 +151,8 @@ def transfer(town: Town, random: Random) -> None:
     pair = random.sample(lots[:6], 2)
     amount = random.randint(1, 9)
     group = f"g{random.getrandbits(40):x}"
-    device.save(
-        town.now_ms,
+    town.save(
+        device,
         [
             {
                 "rec": rec, "kind": "stock_lot", "scope": device.view(rec).scope, "schema": 1, "app": town.fact(device.name),
@@ -212,7 +211,9 @@ def poison(town: Town, random: Random) -> None:
     device = _device(town, random)
     how = random.choice(("unreadable", "wrong type", "defect"))
     if how == "unreadable":
-        device.save_raw(f'{{"n":{device.disk.own.n + 1},"app":"{town.fact(device.name)}",'.encode())
+        fact = town.fact(device.name)
+        if not device.save_raw(f'{{"n":{device.disk.own.n + 1},"app":"{fact}",'.encode()):
+            del town.facts[fact]
     elif how == "wrong type":
         if found := _pick(town, random, "hazard"):
             device, rec = found
@@ -299,7 +300,7 @@ def wait_no_time(town: Town, random: Random) -> None:
 def take_image(town: Town, random: Random) -> None:
     """An image of a device's disk is made."""
     device = random.choice(town.devices)
-    town.images[device.name] = copy.deepcopy(device.disk)
+    town.images[device.name] = device.image()
 
 
 def set_back(town: Town, random: Random) -> None:
@@ -315,10 +316,10 @@ def clone(town: Town, random: Random) -> None:
     if len(town.devices) >= 7:
         return
     first = random.choice(town.devices)
-    twin = Handheld(f"{first.name}'", first.user, first.scopes, Random(random.getrandbits(64)), copy.deepcopy(first.disk))
-    twin.enrolled = twin.name if random.random() < 0.3 else first.enrolled
-    if any(device.name == twin.name for device in town.devices):
+    if any(device.name == f"{first.name}'" for device in town.devices):
         return
+    twin = first.twin(f"{first.name}'", Random(random.getrandbits(64)))
+    twin.enrolled = twin.name if random.random() < 0.3 else first.enrolled
     town.devices.append(twin)
     town.cloned |= {first.name, twin.name}
     if first.name in town.blind:
@@ -329,7 +330,7 @@ def clone(town: Town, random: Random) -> None:
 def evict(town: Town, random: Random) -> None:
     """The browser throws the view away; own ops are in another database."""
     device = random.choice(town.devices)
-    device.disk.states, device.disk.cursor, device.disk.revoked, device.disk.reloaded = {}, None, set(), None
+    device.evict()
     town.blind.add(device.name)
     town.happened["view evicted"] += 1
 

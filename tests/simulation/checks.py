@@ -13,12 +13,14 @@ from sqlalchemy import text
 from server.db import db
 from server.ledger import quarantine
 from server.ledger.verify import fold_anew
+from sync.merge_kinds import is_deleted
 from sync.record import Record, load
 from sync.stamp import GENESIS
 from tests.simulation.actions import DAY_MS, attempt
 from tests.simulation.handheld import Handheld
 from tests.simulation.oracle import Logged, Meaning, meaning_of, shown_by
 from tests.simulation.town import FACT, Fault, Town
+from tests.simulation.typescript import TypeScriptHandheld
 
 ROUNDS_MAX = 8
 
@@ -182,8 +184,20 @@ def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[st
                 found.append(f"1 cursor: {device.name} has an old {rec}")
             elif shown_by(device.view(rec)) != shown_by(held[rec]):
                 found.append(f"5 overlay: {device.name} shows {rec} otherwise than it holds it")
+        if isinstance(device, TypeScriptHandheld):
+            found += _screen(device)
+            found += [f"0 no error: {device.name} {each}" for each in device.incidents("local_error")]
         found += _unsent(device)
     return found
+
+
+def _screen(device: TypeScriptHandheld) -> list[str]:
+    """21: what the real engine shows is what a second fold makes of its disk; only what is deleted is hidden."""
+    folded = {rec: device.view(rec) for rec in device.disk.states}
+    shown = device.shown(list(folded))
+    hidden = {rec for rec, record in folded.items() if is_deleted(record)}
+    found = [f"21 screen: {device.name} {'hides' if rec in folded.keys() - hidden else 'shows'} {rec}" for rec in (folded.keys() - hidden) ^ shown.keys()]
+    return found + [f"21 screen: {device.name} shows {rec} otherwise" for rec, record in shown.items() if record.to_wire() != folded[rec].to_wire()]
 
 
 def _unsent(device: Handheld) -> list[str]:

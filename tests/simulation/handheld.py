@@ -134,8 +134,8 @@ class Handheld:
 
     # --------------------------------------------------------------------------------------------------------- writing
 
-    def save(self, now_ms: int, ops: list[Mapping[str, Any]]) -> None:
-        """Write ops in one transaction: they get their numbers and hashes here."""
+    def save(self, now_ms: int, ops: list[Mapping[str, Any]]) -> bool:
+        """Write ops in one transaction: they get their numbers and hashes here. True when they were written."""
         own = self.disk.own
         rows, n, h = [], own.n, own.h
         at = datetime.fromtimestamp((now_ms + self.clock_ms) / 1000, UTC).isoformat(timespec="milliseconds")
@@ -146,12 +146,14 @@ class Handheld:
             rows.append(Row(own.dev, n, h, line, str(op["rec"]), op.get("group")))
         self.disk.rows += rows
         own.n, own.h = n, h
+        return True
 
-    def save_raw(self, line: bytes) -> None:
-        """A line this version should never have written: it takes its place in the chain all the same."""
+    def save_raw(self, line: bytes) -> bool:
+        """A line this version should never have written: it takes its place in the chain all the same. True when it did."""
         own = self.disk.own
         own.n, own.h = own.n + 1, chain(own.h, line)
         self.disk.rows.append(Row(own.dev, own.n, own.h, line, ""))
+        return True
 
     # --------------------------------------------------------------------------------------------------------- syncing
 
@@ -268,6 +270,24 @@ class Handheld:
         if disk.revoked and self.pending == 0:
             disk.states = {rec: state for rec, state in disk.states.items() if state["scope"] not in disk.revoked}
             disk.revoked = set()
+
+    # -------------------------------------------------------------------------------------------------------- bad days
+
+    def image(self) -> Any:
+        """A copy of the disk, for `set_back`."""
+        return copy.deepcopy(self.disk)
+
+    def set_back(self, image: Any) -> None:
+        """The disk is that of the image again."""
+        self.disk = copy.deepcopy(image)
+
+    def twin(self, name: str, random: Random) -> Handheld:
+        """A second device with a copy of this disk."""
+        return Handheld(name, self.user, self.scopes, random, copy.deepcopy(self.disk), enrolled=self.enrolled)
+
+    def evict(self) -> None:
+        """The browser throws the view away; own ops are in another database."""
+        self.disk.states, self.disk.cursor, self.disk.revoked, self.disk.reloaded = {}, None, set(), None
 
     # --------------------------------------------------------------------------------------------------------- forking
 

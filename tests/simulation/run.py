@@ -19,6 +19,7 @@ from sync.record import Record, load
 from tests.simulation.actions import Action, plan
 from tests.simulation.checks import check, heal
 from tests.simulation.town import FACT, Town
+from tests.simulation.typescript import Engines
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Result:
 
 class Ground:
     """Where histories run: each on its own copy of a migrated, empty SQLite file."""
+
+    # When set, every other device of a history is the real TypeScript engine.
+    engines: Engines | None = None
 
     def __init__(self, folder: Path) -> None:
         """`folder` is this run's own."""
@@ -80,7 +84,7 @@ def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action]
     """One history from its seed; `actions` replaces the drawn ones (shrinking, replaying)."""
     size, drawn = draw(seed, length)
     chosen = drawn if actions is None else list(actions)
-    with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size) as town:
+    with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size, ground.engines) as town:
         try:
             for action in chosen:
                 action.run(town)

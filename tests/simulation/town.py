@@ -6,13 +6,12 @@ Owns the server side of a run and the ledger of facts: every op a device ever re
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import orjson
 import structlog
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -28,7 +28,7 @@ import server.ledger.apply as apply
 from server.backup import backup, restore
 from server.db import db
 from server.errors import ProblemError
-from server.ledger import write
+from server.ledger import snapshots, write
 from server.ledger.lines import read_line
 from server.ledger.state import canonical
 from server.ledger.sync import exchange
@@ -39,6 +39,7 @@ from sync.record import Record
 from tests.server.ledger.world import HEAD, OPERATOR, OTHER, PATROLLER, STATION, STRANGER, TOWN, Caller
 from tests.simulation.handheld import Gone, Handheld, Rebase, TooLarge
 from tests.simulation.oracle import Logged
+from tests.simulation.typescript import Engines, TypeScriptHandheld
 
 START_MS = 1_795_000_000_000
 POISON_SCHEMA = 666
@@ -95,9 +96,9 @@ class Town:
     # ----------------------------------------------------------------------------------------------------------- life
 
     @contextmanager
-    def running(self, size: int) -> Iterator[Town]:
-        """Open the (migrated, empty) database and hand out devices."""
-        self.devices = [Handheld.fresh(*PEOPLE[i % len(PEOPLE)], Random(self.random.getrandbits(64))) for i in range(size)]
+    def running(self, size: int, engines: Engines | None = None) -> Iterator[Town]:
+        """Open the (migrated, empty) database and hand out devices. With `engines` every other one is the real engine."""
+        self.devices = [self._device(i, engines if i % 2 == 0 else None) for i in range(size)]
         draw = Random(self.random.getrandbits(64))
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         with patch.object(secrets, "token_bytes", draw.randbytes), patch.object(apply, "fold_op", _fold_with_a_defect):
@@ -107,6 +108,14 @@ class Town:
                 yield self
             finally:
                 db.close()
+                if engines is not None:
+                    engines.forget_all()
+
+    def _device(self, i: int, engines: Engines | None) -> Handheld:
+        person, random = PEOPLE[i % len(PEOPLE)], Random(self.random.getrandbits(64))
+        if engines is None:
+            return Handheld.fresh(*person, random)
+        return TypeScriptHandheld(engines, self._library, lambda: self.now_ms, *person, random)
 
     def _before_statement(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if self.fault.kind not in ("power_cut", "disk_full"):
@@ -148,8 +157,11 @@ class Town:
 
     def _serve(self, device: Handheld, body: bytes) -> bytes:
         caller = Caller(f"d_{device.enrolled}", device.scopes)
+        return self._risk(lambda: exchange(db.session(), caller, body, self.now_ms))
+
+    def _risk(self, work: Callable[[], bytes]) -> bytes:
         try:
-            return exchange(db.session(), caller, body, self.now_ms)
+            return work()
         except PowerCut as cut:
             self.happened["server killed"] += 1
             db.session.remove()
@@ -166,6 +178,15 @@ class Town:
         finally:
             self.fault = Fault() if self.fault.kind in ("power_cut", "disk_full") else self.fault
 
+    def _library(self, device: Handheld, path: str) -> bytes:
+        """What a device loads first: the list of snapshots, or one of them."""
+        scope = path.removeprefix("/api/v1/snapshots").removeprefix("/")
+        self.happened["snapshot" if scope else "snapshot list"] += 1
+        data_dir = self.settings.data_dir
+        if not scope:
+            return self._risk(lambda: orjson.dumps(snapshots.listing(db.session(), device.scopes, data_dir)))
+        return self._risk(lambda: snapshots.content(snapshots.get(db.session(), scope, data_dir)))
+
     # ---------------------------------------------------------------------------------------------------------- facts
 
     def fact(self, author: str) -> str:
@@ -173,6 +194,12 @@ class Town:
         name = f"sim-{len(self.facts) + 1}"
         self.facts[name] = author
         return name
+
+    def save(self, device: Handheld, ops: list[Mapping[str, Any]]) -> None:
+        """A device writes; what it did not report as saved was never a fact."""
+        if not device.save(self.now_ms, ops):
+            for op in ops:
+                del self.facts[str(op["app"])]
 
     def on_disks(self) -> set[str]:
         """Facts some live disk holds."""
@@ -220,7 +247,7 @@ class Town:
     def set_back(self, device: Handheld, image: Any) -> None:
         """The device comes back from an older image of its disk."""
         before = {found for row in device.disk.rows for found in _facts(row.line)}
-        device.disk = copy.deepcopy(image)
+        device.set_back(image)
         lost = before - self.on_disks()
         stored = set(self.in_log())
         self.forgiven |= lost - stored

@@ -120,7 +120,9 @@ export class OpsStore {
         await ops.put({ ...row, verdict: v, why: verdict.why ?? null });
       }
       const oldest = now_ms - OWN_OPS_KEEP_DAYS * DAY_MS;
-      for (const row of await ops.getAll(IDBKeyRange.bound([dev, 0], [dev, answer.durable]), PRUNE_MAX)) {
+      // The newest durable op stays: a server that falls back to it is answered with its hash.
+      const settled = IDBKeyRange.bound([dev, 0], [dev, Math.max(0, answer.durable - 1)]);
+      for (const row of await ops.getAll(settled, PRUNE_MAX)) {
         if (row.saved_ms >= oldest) break;
         await ops.delete([dev, row.n]);
       }
