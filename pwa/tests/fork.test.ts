@@ -1,6 +1,6 @@
 /** Forks: a disk was copied or set back, a server was set back. Nothing is lost, nothing is stored twice (P-23, P-24). */
 import { expect, test } from "vitest";
-import { hazard, make_world, ready, SCOPE, type World } from "./rig";
+import { hazard, json, make_world, ready, SCOPE, type World } from "./rig";
 import { track } from "./tracked";
 
 const other = (rec: string, f: Record<string, unknown>) => ({
@@ -119,6 +119,26 @@ test("a server set back to a backup is given the rest, also when all the backup 
   expect(to_titles(world, recs[0]!)).toEqual(["二"]);
   expect(world.server.log.map((op) => op.n)).toEqual([1, 2]);
   expect(engine.status().pending_ops).toBe(0);
+});
+
+test("what was not compared yet is not pruned, however much the server calls durable (P-23, P-24)", async () => {
+  const world = make_world();
+  const engine = track(await ready(world));
+  world.server.lose_answers = 1;
+  const { recs } = await engine.write([hazard("一")]);
+  world.server.down = true;
+  for (const title of ["二", "三", "四"]) await engine.write([{ rec: recs[0]!, kind: "hazard", f: { title } }]);
+  // All of it is delivered and backed up, but no answer came; a month later the link takes one op at a time.
+  world.server.down = false;
+  world.server.lose_answers = 1;
+  await engine.sync_now();
+  world.server.durable = 4;
+  world.pass(31 * 86_400_000);
+  const lines = (body: Uint8Array) => new TextDecoder().decode(body).trimEnd().split("\n").length;
+  world.server.refuse = (path, body) => (path === "/api/v1/sync" && lines(body) > 2 ? json({}, 413) : null);
+  for (let tries = 0; tries < 4; tries += 1) await engine.sync_now();
+  expect(engine.status().pending_ops).toBe(0);
+  expect(to_titles(world, recs[0]!)).toEqual(["四"]);
 });
 
 test("an edit kept aside for a person is replaced by its author's next one (property 6)", async () => {

@@ -119,19 +119,17 @@ export class OpsStore {
         const v = verdict.v === "duplicate" ? (verdict.was ?? row.verdict ?? "applied") : verdict.v;
         await ops.put({ ...row, verdict: v, why: verdict.why ?? null });
       }
+      // A copy of this disk may have brought the server further than this one has compared: that is not ours to forget.
+      const acked = Math.min(answer.acked, held.n);
+      const durable = Math.min(answer.durable, acked);
       const oldest = now_ms - OWN_OPS_KEEP_DAYS * DAY_MS;
       // The newest durable op stays: a server that falls back to it is answered with its hash.
-      const settled = IDBKeyRange.bound([dev, 0], [dev, Math.max(0, answer.durable - 1)]);
+      const settled = IDBKeyRange.bound([dev, 0], [dev, Math.max(0, durable - 1)]);
       for (const row of await ops.getAll(settled, PRUNE_MAX)) {
         if (row.saved_ms >= oldest) break;
         await ops.delete([dev, row.n]);
       }
-      const next: Incarnation = {
-        ...held,
-        acked: Math.min(answer.acked, held.n),
-        acked_h: answer.acked_h,
-        durable: answer.durable,
-      };
+      const next: Incarnation = { ...held, acked, acked_h: answer.acked_h, durable };
       const chains: Chains = {
         self: self.dev === dev ? next : self,
         former: former.map((one) => (one.dev === dev ? next : one)).filter(is_needed),
