@@ -3,7 +3,7 @@ PORT ?= 8000
 PY := .venv/bin/python
 export XUNAN_BASE_URL ?= http://127.0.0.1:$(PORT)
 
-.PHONY: setup build run test check bench simulate generate lock
+.PHONY: setup build run test check bench load simulate generate lock
 
 setup: .venv/ready pwa/node_modules/ready
 
@@ -43,6 +43,9 @@ test: check build
 
 bench: setup build
 	$(PY) -m tests.bench
+
+load: setup
+	$(PY) -m tests.load --devices $(or $(DEVICES),200) --stations $(or $(STATIONS),48) --workers $(or $(WORKERS),4) --photos $(or $(PHOTOS),5)
 
 simulate: setup
 	$(PY) -m tests.simulation --runs $(or $(N),200)
