@@ -25,6 +25,8 @@ class Wire:
         self.faults: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
         self.asked: set[str] = set()
+        # While set, the app itself is served but nothing that is data gets through.
+        self.api_down = False
         self.kill: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         wire = self
@@ -63,6 +65,9 @@ class Wire:
         """One request through the link."""
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         self.asked.add(handler.path)
+        if self.api_down and handler.path.startswith("/api/"):
+            handler.close_connection = True
+            return
         if handler.path.startswith("/api/v1/live"):
             self._answer(handler, 503, [("Content-Length", "0")], b"")
             return

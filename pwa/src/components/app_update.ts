@@ -6,6 +6,9 @@ import { shallowRef } from "vue";
 import { t } from "../i18n";
 import { say } from "./toast";
 
+/** A handheld is rarely loaded anew: it asks when it comes to the front, not more often than this. */
+const ASK_AGAIN_MS = 3_600_000;
+
 /** How to take the waiting version; settings offers it after the remark is gone. */
 export const take_update = shallowRef<(() => void) | null>(null);
 
@@ -25,6 +28,13 @@ export async function watch_updates(): Promise<void> {
     take_update.value = run;
     say(t("app.new_version"), { words: t("app.update"), run });
   };
+  let asked_ms = Date.now();
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "visible" || Math.abs(Date.now() - asked_ms) < ASK_AGAIN_MS) return;
+    asked_ms = Date.now();
+    // Without a network there is nothing new.
+    registration.update().catch(() => undefined);
+  });
   offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
     const fresh = registration.installing;

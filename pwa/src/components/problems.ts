@@ -17,6 +17,8 @@ export function problem_words(error: unknown): string {
     if (code === "pin_wrong") return t("error.pin_wrong");
     if (code === "offline" || code === "network") return t("error.offline");
   }
+  // A store that is full aborts the whole write: nothing of it is kept, and nothing else is touched.
+  if (error instanceof DOMException && error.name === "QuotaExceededError") return t("error.no_room");
   if (error instanceof TypeError) return t("error.offline");
   return t("error.other", { code: typeof code === "string" ? code : "?" });
 }

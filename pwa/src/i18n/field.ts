@@ -50,7 +50,7 @@ export const field = {
     "照片在中心，本机没有副本；有网络时再打开。",
     "The photo is at the centre; open it again with a network.",
   ],
-  "photo.failed": ["照片没有存下：{why}。请再拍一次。", "Photo not kept: {why}. Take it again."],
+  "photo.failed": ["照片没有存下，请再拍一次。{why}", "Photo not kept; take it again. {why}"],
   "history.title": ["流转记录", "History"],
   "history.entry": ["新增一条", "entry added"],
   "history.on_device": ["在本机，尚未到中心", "on this device"],

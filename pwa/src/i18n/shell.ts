@@ -98,6 +98,10 @@ export const shell = {
   "unlock.wait": ["输错次数多，请等 {n} 秒。数据没有删除。", "Too many tries: wait {n} s. Nothing is deleted."],
   "unlock.other": ["其他人登录（需网络）", "Someone else (network needed)"],
   "error.pin_wrong": ["PIN 不对。数据没有变化，请重试。", "Wrong PIN. Nothing changed; try again."],
+  "error.no_room": [
+    "本机空间已满，这一次没有存下；已存的都在。请清理手机空间或先联网上传，再试一次。",
+    "This device is full: this was not kept, everything kept before is. Free some space or upload first, then try again.",
+  ],
   "error.offline": [
     "没有连上服务器。本机数据安全，请在有网络的地方再试。",
     "No answer from the server. Data here is safe; try again with a network.",
