@@ -9,13 +9,13 @@ from server.centre.detail import record_detail
 from server.centre.lists import ListQuery, list_records
 from server.centre.quarantine import visible_scope
 from server.centre.reader import Reader
-from server.centre.schemas import ListQuerySchema
+from server.centre.schemas import ListAskSchema
 from server.kinds import KINDS
 from tests.server.centre.town import NOW_MS
 
 
 def test_a_nul_in_a_question_is_left_out(session: Session, operator: Reader) -> None:
-    query = ListQuerySchema().load({"q": "a\x00b", "filter": "status:\x00found"})
+    query = ListAskSchema().load({"q": "a\x00b", "filter": "status:\x00found"})
     assert query["q"] == "ab"
     assert record_detail(session, operator, "x\x00") is None
 
