@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -65,6 +66,17 @@ def private_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
     return record
 
 
+class SteadyLogger(structlog.PrintLogger):
+    """Writes lines to standard output. Where they cannot be written (the disk is full) they are lost, and what they tell of goes on."""
+
+    def msg(self, message: str) -> None:
+        """One line."""
+        with suppress(OSError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
+
+
 def configure_logs(level: str) -> None:
     """Set up structlog and the records of libraries once per process."""
     logging.setLogRecordFactory(private_record)
@@ -77,5 +89,6 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=lambda *_: SteadyLogger(),
         cache_logger_on_first_use=False,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import structlog
 from flask import Flask
 from gunicorn.config import Config
 from sqlalchemy import insert, text
+from sqlalchemy.exc import OperationalError
 
 from server.accounts.models import User
 from server.db import unit
@@ -133,3 +136,16 @@ def test_a_line_of_ours_is_json_with_its_request(capsys: pytest.CaptureFixture[s
     structlog.get_logger("x").error("something", count=3)
     line = next(line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line["event"] == "something")
     assert (line["event"], line["count"], line["level"]) == ("something", 3, "error")
+
+
+def test_a_log_that_takes_no_line_stops_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    @app.get("/api/v1/no-room")
+    def no_room() -> None:
+        raise OperationalError("INSERT", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert app.test_client().get("/api/v1/no-room").json["code"] == "unavailable"
