@@ -59,7 +59,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str], ...] = (
     ("bad_range", 416, "Bad range", "范围无效", "The requested range does not exist.", "请求的范围无效。", "change"),
     ("invalid", 422, "Please correct", "请更正", "Some fields are not right.", "有内容需要更正。", "change"),
     ("enrol_code_invalid", 422, "Code not valid", "登记码无效", "The code is wrong, used or too old.", "登记码不正确、已使用或已过期，请向中心重新申请。", "change"),
-    ("password_weak", 422, "Password too weak", "密码过于简单", "Use at least 10 characters with letters and digits.", "密码至少 10 位，须含字母和数字。", "change"),
+    ("password_weak", 422, "Password too weak", "密码过于简单", "Use at least 10 characters with letters and digits, no common word or number, not the user name.", "密码至少 10 位，须含字母和数字，不能是常见的词和数字，也不能含用户名。", "change"),
     ("bundle_damaged", 422, "Bundle damaged", "应急包已损坏", "The rescue bundle cannot be read: {reason}.", "应急包无法读取，原文件请妥善保留。", "change"),
     ("locked", 423, "Busy", "正在使用", "Another transfer of the same file is running.", "同一文件正在传输。", "later"),
     ("too_many_tries", 429, "Too many tries", "尝试次数过多", "Too many wrong tries. Wait {seconds} seconds.", "尝试次数过多，请在 {seconds} 秒后再试。", "later"),

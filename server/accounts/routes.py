@@ -15,7 +15,7 @@ from server.accounts.calling import bearer_device, settings
 from server.accounts.listing import list_colleagues
 from server.accounts.models import Device, User
 from server.accounts.rights import Caller, build_caller
-from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
+from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut, PasswordIn, PasswordOut
 from server.db import db, unit
 from server.errors import fail
 from server.ledger.clock import now_ms
@@ -116,6 +116,29 @@ def logout(caller: Caller) -> dict[str, bool]:
     with unit() as session:
         service.sign_out(session, now_ms(), caller.grant_id or "")
     return {"done": True}
+
+
+@endpoint(
+    bp, "POST", "/password", body=PasswordIn, returns=PasswordOut, errors=("login_failed", "password_weak", "too_many_tries"),
+    summary="Change one's own password; other sign-ins end",
+)  # fmt: skip
+def password(caller: Caller, body: dict[str, Any]) -> dict[str, int]:
+    """The old one is asked for and counted like a sign-in: a handheld left open is no way to a new one."""
+    at = now_ms()
+    session = db.session()
+    user = session.get(User, caller.user_id)
+    if user is None:
+        raise fail("login_required")
+    tried = tries.Try(user.username, caller.device_id, _source())
+    with unit(session):
+        tries.take(session, settings(), at, tried)
+    found = service.check_password(session, user.username, body["old"])
+    session.rollback()
+    if found is None:
+        raise fail("login_failed")
+    with unit(session):
+        tries.forgive(session, tried)
+        return {"ended": service.change_password(session, at, found, body["new"], caller.grant_id or "")}
 
 
 @endpoint(bp, "GET", "/me", returns=MeOut, summary="Who is signed in")

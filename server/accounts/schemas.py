@@ -53,6 +53,19 @@ class LoginIn(Schema):
     desk = fields.Boolean(load_default=False)
 
 
+class PasswordIn(Schema):
+    """The password that holds, and the one that shall."""
+
+    old = Text(required=True, validate=validate.Length(1, 200))
+    new = Text(required=True, validate=validate.Length(1, 200))
+
+
+class PasswordOut(Schema):
+    """How many other sign-ins ended."""
+
+    ended = fields.Integer(required=True)
+
+
 class StationPostOut(Schema):
     """A station and the role held there."""
 

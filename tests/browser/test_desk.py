@@ -13,7 +13,7 @@ from tests.browser.steps import hold, open_centre, record_hazard
 from tests.tools.evidence import photo
 from tests.tools.serving import Server, free_port
 
-WEAK, GOOD = "short1", "desk-pass-2026"
+WEAK, GOOD, OWN = "short1", "desk-pass-2026", "tide-and-seawall-73"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,14 @@ def test_an_administrator_makes_a_user_who_then_works(playwright: Playwright, se
     page.context.close()
     head = open_centre(playwright, base, tmp_path / "head", "zhangsan", GOOD + "x")
     expect(head.get_by_test_id("centre-nav-users")).to_have_count(0)
+    head.get_by_test_id("centre-password").click()
+    head.get_by_test_id("password-old").fill(GOOD + "x")
+    head.get_by_test_id("password-new").fill("password123")
+    head.get_by_test_id("password-save").click()
+    expect(head.get_by_role("alert")).to_contain_text("常见")
+    head.get_by_test_id("password-new").fill(OWN)
+    head.get_by_test_id("password-save").click()
+    expect(head.get_by_test_id("toast")).to_contain_text("密码已修改")
     head.context.close()
 
 

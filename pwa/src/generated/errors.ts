@@ -33,7 +33,7 @@ export const ERRORS: Readonly<Record<string, Problem>> = {
   bad_range: {"status": 416, "zh": "范围无效", "en": "Bad range", "detail_zh": "请求的范围无效。", "detail": "The requested range does not exist.", "retry": "change"},
   invalid: {"status": 422, "zh": "请更正", "en": "Please correct", "detail_zh": "有内容需要更正。", "detail": "Some fields are not right.", "retry": "change"},
   enrol_code_invalid: {"status": 422, "zh": "登记码无效", "en": "Code not valid", "detail_zh": "登记码不正确、已使用或已过期，请向中心重新申请。", "detail": "The code is wrong, used or too old.", "retry": "change"},
-  password_weak: {"status": 422, "zh": "密码过于简单", "en": "Password too weak", "detail_zh": "密码至少 10 位，须含字母和数字。", "detail": "Use at least 10 characters with letters and digits.", "retry": "change"},
+  password_weak: {"status": 422, "zh": "密码过于简单", "en": "Password too weak", "detail_zh": "密码至少 10 位，须含字母和数字，不能是常见的词和数字，也不能含用户名。", "detail": "Use at least 10 characters with letters and digits, no common word or number, not the user name.", "retry": "change"},
   bundle_damaged: {"status": 422, "zh": "应急包已损坏", "en": "Bundle damaged", "detail_zh": "应急包无法读取，原文件请妥善保留。", "detail": "The rescue bundle cannot be read: {reason}.", "retry": "change"},
   locked: {"status": 423, "zh": "正在使用", "en": "Busy", "detail_zh": "同一文件正在传输。", "detail": "Another transfer of the same file is running.", "retry": "later"},
   too_many_tries: {"status": 429, "zh": "尝试次数过多", "en": "Too many tries", "detail_zh": "尝试次数过多，请在 {seconds} 秒后再试。", "detail": "Too many wrong tries. Wait {seconds} seconds.", "retry": "later"},
