@@ -45,7 +45,7 @@ bench: setup build
 	$(PY) -m tests.bench
 
 load: setup
-	$(PY) -m tests.load --devices $(or $(DEVICES),200) --stations $(or $(STATIONS),48) --workers $(or $(WORKERS),4) --photos $(or $(PHOTOS),5)
+	$(PY) -m tests.load --devices $(or $(DEVICES),200) --stations $(or $(STATIONS),48) --workers $(or $(WORKERS),2) --photos $(or $(PHOTOS),5)
 
 simulate: setup
 	$(PY) -m tests.simulation --runs $(or $(N),200)

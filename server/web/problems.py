@@ -12,6 +12,7 @@ import orjson
 import structlog
 from flask import Flask, Response, g
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug.exceptions import HTTPException
 
 from server.db import db
@@ -81,6 +82,13 @@ def install(app: Flask) -> None:
         # SQLite says so in words only, PostgreSQL by its code 53100.
         code = "storage_full" if kind == "DiskFull" or "full" in str(error.orig).lower() else "unavailable"
         return problem_response(CATALOGUE[code], {"reason": "database"}, {"Retry-After": "5"})
+
+    @app.errorhandler(PoolExhausted)
+    def _on_full_pool(_error: PoolExhausted) -> Response:
+        # Too many at once is no defect of the request: whoever comes again finds a connection.
+        db.session.rollback()
+        log.error("pool_exhausted")
+        return problem_response(CATALOGUE["unavailable"], {"reason": "database"}, {"Retry-After": "5"})
 
     @app.errorhandler(StoreDown)
     def _on_store(_error: StoreDown) -> Response:

@@ -12,6 +12,7 @@ import yaml
 from flask import Flask
 
 from server import commands
+from server.db import POOL_OVERFLOW, POOL_SIZE
 from tests.house.sources import ROOT
 
 DEPLOY = ROOT / "server" / "deploy"
@@ -66,6 +67,15 @@ def test_compose_hangs_together(compose: Any) -> None:
         assert name == "proxy" or "ports" not in service, f"{name} is reachable from outside"
     assert compose["networks"]["inside"]["internal"] is True
     assert {name for name, service in services.items() if service.get("build")} == {"migrate", "web", "worker"}
+
+
+def test_the_database_takes_every_connection_the_workers_may_open(compose: Any) -> None:
+    workers = re.search(r"^WEB_WORKERS=(\d+)$", (DEPLOY / "xunan.env.example").read_text(), re.M)
+    most = re.search(r"max_connections=(\d+)", " ".join(compose["services"]["database"]["command"]))
+    assert workers is not None
+    assert most is not None
+    reserve = POOL_SIZE + 3  # the job worker, and what PostgreSQL keeps for its administrator
+    assert int(most[1]) >= int(workers[1]) * (POOL_SIZE + POOL_OVERFLOW) + reserve
 
 
 def test_the_dockerfile_copies_what_is_there() -> None:

