@@ -5,6 +5,7 @@ import os
 import tempfile
 from typing import Any
 
+import structlog
 from gunicorn.glogging import Logger
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
@@ -24,8 +25,30 @@ loglevel = "warning"
 control_socket_disable = True
 
 
+def of_record(_logger: Any, _name: str, event: Any) -> Any:
+    """The process, and what server/logs.py left of an exception; before it is set up, in the arbiter, no more than its type."""
+    record = event["_record"]
+    told = record.exc_text or (record.exc_info and record.exc_info[0] and record.exc_info[0].__name__)
+    event.pop("exc_info", None)
+    return event | {"logger": record.name, "pid": record.process} | ({"exception": told} if told else {})
+
+
+JSON = structlog.stdlib.ProcessorFormatter(
+    foreign_pre_chain=[
+        structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), of_record,
+    ],
+    processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
+)  # fmt: skip
+
+
 class PrivateLogger(Logger):  # type: ignore[misc]
-    """Says where a request failed, never its address: what people search for stands in it."""
+    """Says where a request failed, never its address: what people search for stands in it. Writes JSON, as the server does."""
+
+    def setup(self, cfg: Any) -> None:
+        """Nothing of the server is imported here: a reload has to find its new program."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JSON)
 
     def exception(self, _msg: str, *_args: Any, **more: Any) -> None:
         """The trace is made private by server/logs.py."""

@@ -109,12 +109,12 @@ class Town:
     def _settings(self) -> Iterator[Draft]:
         for key, value, label, source in (
             ("flood_season", {"from": "06-01", "to": "09-30"}, "汛期", "由市防汛指挥机构每年公布(防汛条例第30条)；此为演示值"),
-            ("hazard_due_days", {"general": 7, "major": 30}, "隐患整改期限(天)", "S0-附5-三(一)-6) 未定天数，镇级设定"),
-            ("roster_confirm_days", 183, "人员名册核实周期(天)", "S0-附5-三(一)-4) 每半年1次"),
-            ("expiry_warn_days", 30, "效期预警(天)", "S0-附5-三(一)-11) 日常维护管理，镇级设定"),
+            ("hazard_due_days", {"general": 7, "major": 30}, "隐患整改期限(天)", "浦高府〔2023〕50号 附件5 三(一)6 未定天数，镇级设定"),
+            ("roster_confirm_days", 183, "人员名册核实周期(天)", "浦高府〔2023〕50号 附件5 三(一)4 每半年1次"),
+            ("expiry_warn_days", 30, "效期预警(天)", "浦高府〔2023〕50号 附件5 三(一)11 日常维护管理，镇级设定"),
             ("incident_clock_minutes", {"oral": 30, "written": 60}, "信息报送时限(分钟)", "沪松府〔2022〕86号 三(二)2"),
-            ("fire_facility_rate_min", 95, "消防设施完好率(%)", "S0-附5-三(一)-16)"),
-            ("block_types", list(BLOCK_TYPES), "责任块类型", "S0-附4-10: 14类；无村庄的街道可去掉村队组"),
+            ("fire_facility_rate_min", 95, "消防设施完好率(%)", "浦高府〔2023〕50号 附件5 三(一)16"),
+            ("block_types", list(BLOCK_TYPES), "责任块类型", "浦高府〔2023〕50号 附件4 10：14类；无村庄的街道可去掉村队组"),
         ):  # fmt: skip
             yield self.draft("setting", "town", key=key, value=value, label=label, source=source)
 
@@ -162,7 +162,7 @@ class Town:
     def _town_records(self) -> Iterator[Draft]:
         template = self.draft(
             "template", "town", code="JC-01", name="居村隐患排查表", version=1, sections=sections(), status="published",
-            purpose="社区隐患排查清单，每年至少1次(S0-附5-三(二)-7)",
+            purpose="社区隐患排查清单，每年至少1次(浦高府〔2023〕50号 附件5 三(二)7)",
         )  # fmt: skip
         self.template = template.rec
         yield template

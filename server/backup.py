@@ -1,7 +1,8 @@
 """Backup and restore of a whole node: database and files, on a running server.
 
-Owns the layout of a backup folder: `sets/<moment>/` with the image and `manifest.json`, and one `files/` all sets share, which only
-grows. Invariants: the manifest is written last, so a set without one does not exist; a device is told that its ops are durable
+Owns the layout of a backup folder: `sets/<moment>/` with the image and `manifest.json`, one `files/` all sets share, which only
+grows but for erased files, and `erasures.ndjson`, which is of no moment: what was erased stays erased whichever set is restored (P-43).
+Invariants: the manifest is written last, so a set without one does not exist; a device is told that its ops are durable
 only after the image that holds them was proven (P-23); a restored node has a new name and epoch, because its authors' numbers go
 on from an earlier point (P-01, P-27) - devices then refill it by themselves.
 """
@@ -20,22 +21,30 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, inspect, text, update
+from sqlalchemy import delete, inspect, select, text, update
 from sqlalchemy.orm import Session
 
 from server import jobs
+from server.accounts import audit_chain
 from server.backup_image import BackupError, Image, dump, load, prove
-from server.db import db, unit
-from server.files.models import StoredFile
+from server.db import db, reading, unit
+from server.erasure.service import adopt
+from server.files.models import ErasedFile, StoredFile
 from server.files.store import FolderStore, Store, make_store
 from server.files.tus import hash_file
+from server.ledger import erasures
+from server.ledger.bulk import Bulk
+from server.ledger.catch_up import catch_up
 from server.ledger.clock import new_epoch, now_ms
+from server.ledger.erasures import Erasure
+from server.ledger.partitions import make_coming
 from server.settings import Settings
 
 FORMAT, VERSION = "xunan-backup", 1
 SETS_KEPT = 14
 VARIANTS = (".thumb.webp", ".preview.webp")
 COPY_BYTES = 1 << 20
+ERASURES = "erasures.ndjson"
 
 
 def backup(session: Session, settings: Settings, folder: Path) -> str:
@@ -52,19 +61,53 @@ def backup(session: Session, settings: Settings, folder: Path) -> str:
         parts = {path.name: [path.stat().st_size, hash_file(path)] for path in sorted(building.iterdir())}
         manifest = {
             "format": FORMAT, "version": VERSION, "made_at": at, "ops": ops, "parts": parts, "missing": missing,
-            "image": asdict(image),
+            "audit_head": audit_chain.head(session), "image": asdict(image),
         }  # fmt: skip
         _write(building / "manifest.json", json.dumps(manifest, indent=1).encode())
         os.rename(building, folder / "sets" / name)
         _sync_folder(folder / "sets")
+        _save_erasures(session, folder, image)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    _mark_durable(session, image)
+    if not settings.is_hub:
+        # A hub calls durable only what its centre does: its own backups may go with the house it stands in (P-60).
+        _mark_durable(session, image)
     for old in sets_of(folder)[:-SETS_KEPT]:
         shutil.rmtree(old)
     lost = f", {len(missing)} files are missing in the store" if missing else ""
     return f"{folder / 'sets' / name}: {ops} ops proven, {len(image.files)} files ({copied} new){lost}"
+
+
+def _save_erasures(session: Session, folder: Path, image: Image) -> None:
+    """Keep what was erased apart from every set, and no longer the files that went with it."""
+    known = {each.rec: each for each in told_erasures(folder)}
+    for each in _erasures(session):
+        known[each.rec] = each.joined(known.get(each.rec))
+    lines = b"".join(json.dumps(known[rec].wire()).encode() + b"\n" for rec in sorted(known))
+    building = folder / ".erasures"
+    _write(building, lines)
+    os.replace(building, folder / ERASURES)
+    kept = FolderStore(folder / "files")
+    with reading(session) as reader:
+        for sha in reader.scalars(select(ErasedFile.sha256)) if known else ():
+            for suffix in ("", *VARIANTS) if sha not in image.files else ():
+                kept.delete(f"{sha}{suffix}")
+
+
+def _erasures(session: Session) -> list[Erasure]:
+    if not inspect(session.get_bind()).has_table("erasure"):
+        return []  # a database of an earlier version, about to be replaced
+    with reading(session) as reader:
+        return list(erasures.every(Bulk(reader)))
+
+
+def told_erasures(folder: Path) -> list[Erasure]:
+    """What the list beside the sets of a backup folder names."""
+    try:
+        return [erasures.from_wire(json.loads(line)) for line in (folder / ERASURES).read_bytes().splitlines()]
+    except FileNotFoundError:
+        return []
 
 
 def sets_of(folder: Path) -> list[Path]:
@@ -153,10 +196,12 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> str:
     chosen, image = read_manifest(folder)
     prove(chosen, image)
     saved = _save_present(settings, replace)
+    told = told_erasures(chosen.parent.parent) + (told_erasures(saved) if saved else [])
     db.session.remove()
     load(db.engine, chosen, image)
     session = db.session()
     returned, lost = _return_files(FolderStore(chosen.parent.parent / "files"), make_store(settings), image)
+    make_coming(session, now_ms())
     with unit(session):
         new_epoch(session)
         session.execute(text("UPDATE sync_clock SET node = :node WHERE id = 1"), {"node": _node_name()})
@@ -166,9 +211,13 @@ def restore(settings: Settings, folder: Path, *, replace: bool = False) -> str:
         # A file whose bytes are nowhere must be asked for again, not be called delivered.
         for key in lost:
             session.execute(delete(StoredFile).where(StoredFile.sha256 == key))
+    erased = adopt(session, told, now_ms())
     shutil.rmtree(settings.data_dir / "snapshots", ignore_errors=True)
+    # The backup may be older than the program, and its tables than what it holds.
+    catch_up(session)
     before = f"; what was there before is in {saved}" if saved else ""
-    return f"restored {chosen.name}: {len(image.vector)} authors, {returned} files returned, {len(lost)} files lost{before}"
+    again = f", {len(erased)} records erased again" if erased else ""
+    return f"restored {chosen.name}: {len(image.vector)} authors, {returned} files returned, {len(lost)} files lost{again}{before}"
 
 
 def _save_present(settings: Settings, replace: bool) -> Path | None:

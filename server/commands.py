@@ -1,12 +1,11 @@
 """`flask --app wsgi …`: the operator's commands. Thin: parse, call a service, print plain words.
 
-No secret is ever an argument that lands in a shell history: passwords are asked for, or read from standard input.
+No secret is ever an argument that lands in a shell history: first passwords are made here and printed once.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,16 +18,23 @@ from flask.cli import AppGroup
 from sqlalchemy import func, select
 
 from server.accounts import admin, service
+from server.accounts.audit import note
+from server.accounts.audit_chain import prove
 from server.accounts.models import Device, Post, User
-from server.accounts.rights import ROLES
+from server.accounts.rights import NODE, ROLES
 from server.accounts.tries import folded
-from server.db import db, migrate, reading, unit
+from server.db import MigrationLocked, db, migrate, reading, revision, unit
 from server.doctor import examine
+from server.erasure import commands as erasure_commands
 from server.errors import ProblemError
+from server.growth import measure
 from server.ledger.clock import now_ms
+from server.ledger.partitions import NotMovable, is_partitioned, listed, make_coming, move
+from server.nodes.http import LinkDown
 from server.settings import Settings
 
 CLI = "cli"
+MB = 1_000_000
 
 
 class Group(AppGroup):
@@ -46,6 +52,9 @@ class Group(AppGroup):
 users = Group("user", help="People who may sign in.")
 posts = Group("post", help="Posts: who holds which role where.")
 devices = Group("device", help="Handhelds: codes, list, revoke.")
+nodes = Group("node", help="Hubs: let one in, meet the centre.")
+erasing = Group("erase", help="Personal records: what is due, erase for good.")
+parts = Group("partitions", help="Months of the op log on PostgreSQL: list, make the coming ones, move closed ones.")
 
 
 def _settings() -> Settings:
@@ -53,14 +62,13 @@ def _settings() -> Settings:
     return found
 
 
+def _dev_only() -> None:
+    if _settings().env != "dev":
+        raise click.ClickException("XUNAN_ENV is not dev: demo users and their public password do not belong on a real server")
+
+
 def _when(at: int | None) -> str:
     return "-" if at is None else datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%MZ")
-
-
-def _ask_password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _user(username: str) -> User:
@@ -74,11 +82,10 @@ def _user(username: str) -> User:
 @click.argument("username")
 @click.argument("name")
 def user_add(username: str, name: str) -> None:
-    """Add a user; the password is asked for (or read from standard input)."""
-    password = _ask_password()
+    """Add a user and print his first password, which he changes at his first sign-in."""
     with unit() as session:
-        user = service.add_user(session, now_ms(), CLI, username, name, password)
-    click.echo(user.id)
+        user, password = admin.new_user(session, _settings(), now_ms(), CLI, username, name)
+    click.echo(f"{user.id}\t{password}")
 
 
 @users.command("list")
@@ -91,10 +98,17 @@ def user_list() -> None:
 @users.command("password")
 @click.argument("username")
 def user_password(username: str) -> None:
-    """Set a password; every sign-in of the user ends."""
-    password = _ask_password()
+    """Print another first password; every sign-in of the user ends."""
     with unit() as session:
-        admin.reset_password(session, now_ms(), CLI, _user(username).id, password)
+        click.echo(admin.reset_password(session, _settings(), now_ms(), CLI, _user(username).id))
+
+
+@users.command("reset-factor")
+@click.argument("username")
+def user_reset_factor(username: str) -> None:
+    """Take a user's second factor away, as when the phone is lost; every sign-in of the user ends."""
+    with unit() as session:
+        admin.reset_factor(session, now_ms(), CLI, _user(username).id)
     click.echo("done")
 
 
@@ -176,23 +190,87 @@ def device_revoke(device_id: str) -> None:
     click.echo("done")
 
 
+@nodes.command("add")
+@click.argument("name")
+def node_add(name: str) -> None:
+    """At the centre: let a hub in. Prints its token once; it is what XUNAN_CENTRE_TOKEN of the hub becomes."""
+    at = now_ms()
+    with unit() as session:
+        made = service.add_device(session, at, NODE, name, None, None)
+        note(session, at, CLI, "node_add", made.device.id)
+    click.echo(f"{made.device.id}\t{made.token}")
+
+
+@nodes.command("meet")
+@click.option("--every", type=click.IntRange(min=5), help="Go on, this many seconds apart.")
+def node_meet(every: int | None) -> None:
+    """At a hub: exchange accounts, ops and files with the centre, once or again and again."""
+    from server.nodes.visits import visit_once, visits
+
+    if every is not None:
+        visits(_settings(), every)
+        return
+    try:
+        click.echo(json.dumps(asdict(visit_once(_settings())), ensure_ascii=False))
+    except LinkDown as error:
+        raise click.ClickException(str(error)) from error
+
+
+@parts.command("list")
+def partitions_list() -> None:
+    """Make the months that are missing, then list all: first day, rows (estimated), size, tablespace."""
+    if not is_partitioned(db.session()):
+        click.echo("SQLite keeps the log in one table: nothing to partition")
+        return
+    for name in make_coming(db.session(), now_ms()):
+        click.echo(f"made {name}")
+    for part in listed(db.session()):
+        since = "no month yet" if part.until_ms is None else f"from {'the beginning' if part.first_ms is None else _when(part.first_ms)[:10]}"
+        click.echo(f"{part.name}\t{since}\t{part.rows} rows\t{part.bytes / 2**20:.1f} MiB\t{part.tablespace}")
+
+
+@parts.command("move")
+@click.argument("name")
+@click.argument("tablespace")
+def partitions_move(name: str, tablespace: str) -> None:
+    """Move a closed month to another tablespace (a slower disk) while the server runs."""
+    if not is_partitioned(db.session()):
+        raise click.ClickException("SQLite keeps the log in one table: nothing to move")
+    try:
+        move(db.session(), name, tablespace, now_ms())
+    except NotMovable as error:
+        raise click.ClickException(f"{error} is no closed month: `flask partitions list`") from error
+    click.echo("done")
+
+
 def install(app: Flask) -> None:
     """Register every command on the app's CLI."""
-    for group in (users, posts, devices):
+    erasure_commands.install(erasing)
+    for group in (users, posts, devices, nodes, erasing, parts):
         app.cli.add_command(group)
 
     @app.cli.command("migrate")
-    def migrate_() -> None:
-        """Bring the database to the newest schema."""
-        migrate(db.engine)
-        click.echo("migrated")
+    @click.option("--rows", is_flag=True, help="Also look for rows behind their records when the schema is the newest already.")
+    def migrate_(rows: bool) -> None:
+        """Bring the database to the newest schema, and its tables to what was stored before they were declared."""
+        from server.ledger.catch_up import catch_up
+
+        before = revision(db.engine)
+        try:
+            migrate(db.engine)
+        except MigrationLocked as error:
+            raise click.ClickException(str(error)) from error
+        make_coming(db.session(), now_ms())
+        behind = catch_up(db.session()) if rows or before not in (None, revision(db.engine)) else 0
+        click.echo(f"migrated, {behind} records brought into their tables" if behind else "migrated")
 
     @app.cli.command("seed")
     @click.option("--seed", default=20260601, help="Number the demo town is made from.")
     @click.option("--stations", default=48)
     @click.option("--records", default=2000, help="About how many records beside the grid.")
     def seed_(seed: int, stations: int, records: int) -> None:
-        """Load the demo town as ops through the push path; does nothing when a town is there."""
+        """Load the demo town as ops through the push path; does nothing when a town is there. In dev only."""
+        _dev_only()
         from seed.load import load
 
         click.echo(load(db.session(), _settings(), seed=seed, stations=stations, records=records))
@@ -205,6 +283,16 @@ def install(app: Flask) -> None:
         report = fold_anew(db.session())
         click.echo(json.dumps(asdict(report) | {"ok": report.ok}, ensure_ascii=False, indent=1))
         if not report.ok:
+            raise SystemExit(1)
+
+    @app.cli.command("audit")
+    @click.option("--head", help="A seal ID:HASH from the log (audit_sealed) or a backup's manifest; it has to be in the chain.")
+    def audit_(head: str | None) -> None:
+        """Prove that nobody changed or removed a line of the audit log; exit 1 when somebody did."""
+        with reading() as session:
+            proof = prove(session, now_ms(), head)
+        click.echo(json.dumps(asdict(proof) | {"ok": proof.ok}, ensure_ascii=False, indent=1))
+        if not proof.ok:
             raise SystemExit(1)
 
     @app.cli.command("export")
@@ -266,6 +354,17 @@ def install(app: Flask) -> None:
         if any(each.state == "wrong" for each in found):
             raise click.ClickException("something is wrong")
 
+    @app.cli.command("estimate")
+    def estimate_() -> None:
+        """Say how fast database and files grow, and for how many days the disk will do."""
+        with reading() as session:
+            found = measure(session, _settings().data_dir, now_ms())
+        click.echo(f"the last {found.days:.0f} days")
+        click.echo(f"database  {found.database_bytes / MB:>12,.1f} MB  {found.database_per_day / MB:>10,.2f} MB a day")
+        click.echo(f"files     {found.files_bytes / MB:>12,.1f} MB  {found.files_per_day / MB:>10,.2f} MB a day")
+        left = "nothing grows" if found.days_left is None else f"{found.days_left:,.0f} days, when both lie on this disk"
+        click.echo(f"free      {found.free_bytes / MB:>12,.1f} MB  {left}")
+
     @app.cli.command("worker")
     @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
     def worker_(burst: bool) -> None:
@@ -287,14 +386,14 @@ def install(app: Flask) -> None:
 
     @app.cli.command("dev-info")
     def dev_info() -> None:
-        """Print the address, demo sign-ins and a fresh device code."""
+        """Print the address, demo sign-ins and fresh device codes. In dev only."""
+        _dev_only()
         settings = _settings()
         click.echo(f"\n  巡安 Xun'an · {settings.town_name}\n  {settings.base_url}\n")
-        if settings.env == "dev":
-            click.echo(f"  demo password for every user: {settings.demo_password}")
-            click.echo("  operator  城运中心 town centre     head07  第七站站长     patrol07a / patrol07b  第七站安全员")
-            station = db.session.scalar(select(Post.station_code).join(User).where(User.username == "head07"))
-            for name in ("handheld A", "handheld B"):
-                with unit() as session:
-                    code, _ = service.make_code(session, settings, now_ms(), CLI, name, station)
-                click.echo(f"  device code ({name}): {code}")
+        click.echo(f"  demo password for every user: {settings.demo_password}")
+        station = db.session.scalar(select(Post.station_code).join(User).where(User.username == "head07"))
+        click.echo("  at a desk: operator 城运中心 town centre, admin 管理员 administrator; one handheld for each code:")
+        for who, post in (("patrol07a", "巡查员 patroller"), ("patrol07b", "巡查员 patroller"), ("head07", "站长 station head")):
+            with unit() as session:
+                code, _ = service.make_code(session, settings, now_ms(), CLI, f"演示终端 {who}", station)
+            click.echo(f"  {code}  {who:<10} {post}")

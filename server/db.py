@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
+import structlog
 from flask import Flask, current_app, has_app_context
 from flask.globals import app_ctx
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import BigInteger, Dialect, Engine, MetaData, Text, create_engine, event
+from sqlalchemy import BigInteger, Dialect, Engine, MetaData, Text, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -29,6 +31,8 @@ __all__ = [
     "Base",
     "Hundredths",
     "JsonText",
+    "MigrationLocked",
+    "closing",
     "db",
     "in_unit",
     "joined_unit",
@@ -38,12 +42,20 @@ __all__ = [
     "on_commit",
     "reading",
     "readonly_unit",
+    "revision",
+    "riding",
     "unit",
 ]
 
+log = structlog.get_logger(__name__)
+T = TypeVar("T", bound=Callable[[], object])
 BUSY_TIMEOUT_MS = 30_000
 POOL_SIZE = 16
 POOL_OVERFLOW = 32
+MIGRATION_TRIES = 12
+MIGRATION_LOCK_TIMEOUT = "5s"
+MIGRATION_PAUSE_SECONDS = 5.0
+LOCK_NOT_AVAILABLE = "55P03"
 
 _NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -250,15 +262,46 @@ def unit(session: Session | None = None) -> Iterator[Session]:
             try:
                 current.connection(execution_options={"readonly": False})
                 yield current
+                _close(current)
                 current.commit()
             except BaseException:
                 current.rollback()
                 raise
     finally:
         current.info["in_unit"] = False
+        current.info.pop("closing", None)
         callbacks = current.info.pop("on_commit", [])
     for callback in callbacks:
         callback()
+
+
+def _close(session: Session) -> None:
+    """The last statements of a unit: what rides along, then what must come last of all because it holds what others wait for."""
+    for ride in session.info.get("riding", ()):
+        ride(session)
+    session.flush()
+    for work in session.info.pop("closing", {}).values():
+        work()
+
+
+def closing(session: Session, make: Callable[[Session], T]) -> T:
+    """The one `make(session)` of the open unit. It is called as the unit's last work before the commit, and dropped by a rollback."""
+    if not in_unit(session):
+        raise RuntimeError("closing() outside a unit()")
+    kept: dict[Any, T] = session.info.setdefault("closing", {})
+    if make not in kept:
+        kept[make] = make(session)
+    return kept[make]
+
+
+@contextmanager
+def riding(session: Session, ride: Callable[[Session], object]) -> Iterator[None]:
+    """Do this in every unit of the session that is opened meanwhile, just before its closing work."""
+    session.info.setdefault("riding", []).append(ride)
+    try:
+        yield
+    finally:
+        session.info["riding"].remove(ride)
 
 
 def on_commit(session: Session, callback: Callable[[], None]) -> None:
@@ -302,11 +345,37 @@ def readonly_unit() -> AbstractContextManager[Session]:
     return reading()
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema of a database to a revision with the project's own migrations."""
+def revision(engine: Engine) -> str | None:
+    """The revision a database is at; None before its first migration."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+class MigrationLocked(RuntimeError):
+    """Somebody held a lock the migration needs for longer than it may wait; nothing was changed."""
+
+
+def migrate(engine: Engine, revision: str = "head", tries: int = MIGRATION_TRIES, lock_timeout: str = MIGRATION_LOCK_TIMEOUT) -> None:
+    """Bring the schema of a database to a revision with the project's own migrations, all of them or none.
+
+    On a live PostgreSQL each try waits briefly for its locks, because whoever comes after it waits behind it; then it lets
+    everybody pass and tries again. Raises MigrationLocked.
+    """
     from alembic import command
     from alembic.config import Config
 
     config = Config(str(Path(__file__).resolve().parent.parent / "migrations" / "alembic.ini"))
-    config.attributes["engine"] = engine
-    command.upgrade(config, revision)
+    config.attributes |= {"engine": engine, "lock_timeout": lock_timeout}
+    for left in reversed(range(tries)):
+        try:
+            command.upgrade(config, revision)
+            return
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                raise
+            if not left:
+                raise MigrationLocked(f"no lock within {lock_timeout}, {tries} times: a long query or backup is running; nothing was changed") from error
+            log.warning("migration_waits", tries_left=left)
+            threading.Event().wait(MIGRATION_PAUSE_SECONDS)

@@ -17,20 +17,32 @@ from urllib.parse import urlsplit
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from urllib3.exceptions import HTTPError
 
+from server import certificates
+from server.accounts.audit_chain import prove
 from server.backup import sets_of
+from server.clocks import clocks
 from server.db import db, reading
 from server.files.store import make_store
+from server.growth import measure
 from server.ledger.clock import now_ms
 from server.ledger.lines import read_line
+from server.ledger.partitions import is_partitioned, missing
 from server.seal import SealBroken, seal
 from server.settings import DEV_SECRET, Settings
 
 FREE_BYTES_MIN = 2 * 1024**3
 CLOCK_DRIFT_MS_MAX = 5_000
 BACKUP_AGE_MS_MAX = 2 * 86_400_000
+MET_AGE_MS_MAX = 86_400_000
+CERTIFICATE_DAYS_MIN = 21
+DISK_DAYS_MIN = 60
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,19 @@ def configuration(settings: Settings) -> Iterator[Finding]:
     yield Finding("app", "ok" if built else "wrong", str(settings.pwa_dir) if built else f"{settings.pwa_dir} has no built app: `make build`")
 
 
+def transport(settings: Settings) -> Iterator[Finding]:
+    """Whether what leaves this machine for database, queue and file store is encrypted, and the other end proves who it is."""
+    for name, url, secure in (
+        ("database", settings.database_url, "sslmode=verify-full" in settings.database_url),
+        ("queue", settings.redis_url or "", (settings.redis_url or "").startswith("rediss://")),
+        ("file store", settings.s3_url or "", (settings.s3_url or "").startswith("https://")),
+    ):
+        host = urlsplit(url).hostname
+        if host is not None and host not in HERE:
+            words = "encrypted" if secure else f"what goes to {host} can be read on the way: sslmode=verify-full, rediss://, https://"
+            yield Finding(f"transport ({name})", "ok" if secure else "warn", words)
+
+
 def disk(settings: Settings) -> Iterator[Finding]:
     """Room, and whether bytes written are bytes read."""
     free = shutil.disk_usage(settings.data_dir).free
@@ -85,7 +110,9 @@ def database(settings: Settings) -> Iterator[Finding]:
             return
         yield Finding("schema", "ok", str(held))
         yield from _data_key(session)
-        yield from _database_clock(session, kind)
+        if is_partitioned(session):
+            months = missing(session, now_ms())
+            yield Finding("months of the log", "warn" if months else "ok", f"{len(months)} without a partition" + (": `flask partitions list`" if months else ""))
         aside, open_ = session.execute(
             text("SELECT (SELECT COUNT(*) FROM quarantine WHERE state = 'open'), (SELECT COUNT(*) FROM conflict WHERE closed_at IS NULL)")
         ).one()
@@ -97,7 +124,7 @@ def database(settings: Settings) -> Iterator[Finding]:
 def _data_key(session: Session) -> Iterator[Finding]:
     """The oldest and the newest personal line, opened."""
     for order in ("ASC", "DESC"):
-        row = session.execute(text(f"SELECT dev, n, h, line FROM op_log WHERE kind = 'person' ORDER BY id {order} LIMIT 1")).first()
+        row = session.execute(text(f"SELECT dev, n, h, line FROM op_log WHERE kind = 'person' AND verdict <> 'erased' ORDER BY id {order} LIMIT 1")).first()
         try:
             if row is not None:
                 read_line(*row)
@@ -110,12 +137,46 @@ def _data_key(session: Session) -> Iterator[Finding]:
     yield Finding("data key", "ok", "opens what is sealed")
 
 
-def _database_clock(session: Session, kind: str) -> Iterator[Finding]:
-    if kind != "postgresql":
-        return
-    theirs = int(session.execute(text("SELECT EXTRACT(EPOCH FROM clock_timestamp()) * 1000")).scalar_one())
-    drift = abs(theirs - now_ms())
-    yield Finding("clock", "ok" if drift <= CLOCK_DRIFT_MS_MAX else "warn", f"this machine and the database differ by {drift} ms")
+def clock(settings: Settings) -> Iterator[Finding]:
+    """The time here beside every other clock at hand."""
+    for name, ask in clocks(settings):
+        before = now_ms()
+        try:
+            theirs = ask()
+        except (OSError, ValueError, SQLAlchemyError, RedisError, HTTPError):
+            continue  # whether it answers is said elsewhere
+        drift = abs(theirs - (before + now_ms()) // 2)
+        words = f"this machine and the {name} differ by {drift} ms" + ("" if drift <= CLOCK_DRIFT_MS_MAX else ": let chrony set both")
+        yield Finding(f"clock ({name})", "ok" if drift <= CLOCK_DRIFT_MS_MAX else "warn", words)
+
+
+def addresses(settings: Settings) -> Iterator[Finding]:
+    """What is served at every HTTPS address: expiry, name and who vouches for it."""
+    for url in settings.addresses:
+        if not url.startswith("https://"):
+            continue
+        name, at = f"certificate ({url.removeprefix('https://')})", certificates.now()
+        try:
+            served = certificates.look(url)
+        except OSError as error:
+            yield Finding(name, "warn", f"nothing answers there from this machine ({type(error).__name__}); look at it from another one")
+            continue
+        left = served.days_left(at)
+        if at < served.begins or left < 0:
+            yield Finding(name, "wrong", f"holds from {served.begins:%Y-%m-%d} to {served.ends:%Y-%m-%d}: to a handheld this is no network")
+        elif served.why_not is not None:
+            yield Finding(name, "wrong", f"a handheld refuses it: {served.why_not}")
+        else:
+            yield Finding(name, "ok" if left >= CERTIFICATE_DAYS_MIN else "warn", f"{left} days left, until {served.ends:%Y-%m-%d}")
+
+
+def growth(settings: Settings) -> Iterator[Finding]:
+    """For how many days the disk will do."""
+    with reading() as session:
+        found = measure(session, settings.data_dir, now_ms())
+    left = found.days_left
+    words = "nothing grows" if left is None else f"the disk will do for {left:,.0f} days: `flask estimate`"
+    yield Finding("growth", "ok" if left is None or left >= DISK_DAYS_MIN else "warn", words)
 
 
 def queue(settings: Settings) -> Iterator[Finding]:
@@ -148,7 +209,29 @@ def files(settings: Settings) -> Iterator[Finding]:
     yield Finding("file store", "ok" if same else "wrong", "S3" if settings.s3_url else "folder")
 
 
-CHECKS: tuple[Check, ...] = (configuration, disk, database, queue, files)
+def centre(settings: Settings) -> Iterator[Finding]:
+    """On a hub: when it was last through with its centre."""
+    if not settings.is_hub:
+        return
+    with reading() as session:
+        met_at = session.scalar(text("SELECT MAX(met_at) FROM peer"))
+    if not met_at:
+        yield Finding("centre", "wrong", f"{settings.centre_url} was never met: `flask node meet` says why; until then this hub answers nobody")
+        return
+    age = now_ms() - int(met_at)
+    words = f"last met {age // 60_000} min ago"
+    yield Finding("centre", "ok" if age <= MET_AGE_MS_MAX else "warn", words)
+
+
+def audit_log(settings: Settings) -> Iterator[Finding]:
+    """Whether anybody changed it behind the server's back."""
+    with reading() as session:
+        proof = prove(session, now_ms())
+    words = f"{proof.lines} lines, {proof.unsealed} not sealed yet; newest seal {proof.head or 'none'}"
+    yield Finding("audit log", "ok" if proof.ok else "wrong", words if proof.ok else "; ".join(proof.broken[:3]))
+
+
+CHECKS: tuple[Check, ...] = (configuration, transport, disk, database, queue, files, centre, clock, addresses, growth, audit_log)
 
 
 def examine(settings: Settings, backups: Path | None = None) -> list[Finding]:

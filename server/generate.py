@@ -52,6 +52,8 @@ export interface Field {
   /** Kind a reference points to; null when it may be any kind. */
   readonly ref: string | null;
   readonly help_zh: string | null;
+  /** Codes only these roles may set. */
+  readonly reserved: Readonly<Record<string, readonly string[]>>;
 }
 export interface Kind {
   readonly name: string;
@@ -119,7 +121,7 @@ def _field_data(field: Field) -> dict[str, Any]:
         "choices": field.choices.name if field.choices else None,
         "cautious": field.choices.cautious if field.choices and field.merge == "cautious" else None,
         "unit": field.unit, "limit": field.limit, "privacy": field.privacy, "required": field.required,
-        "ref": field.ref, "help_zh": field.help_zh,
+        "ref": field.ref, "help_zh": field.help_zh, "reserved": dict(field.reserved),
     }  # fmt: skip
 
 

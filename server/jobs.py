@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from server.db import Base, JsonText, db, unit
 from server.files.store import StoreDown
 from server.ledger.clock import now_ms
+from server.ledger.partitions import make_coming
 from server.ledger.quarantine import release_overdue
 from server.settings import Settings
 
@@ -68,6 +69,18 @@ def register(name: str, work: Work) -> None:
 def add(session: Session, name: str, args: dict[str, Any], at: int) -> None:
     """Write a job in the open unit of work; it exists exactly when that commits."""
     session.add(Job(name=name, args=args, state="waiting", due_at=at, created_at=at))
+
+
+def is_waiting(session: Session, name: str, args: dict[str, Any] | None = None, *, running: bool = False) -> bool:
+    """Whether a job of that name (and with these arguments among its own) is still to be run, or being run."""
+    states = ("waiting", "running") if running else ("waiting",)
+    found = session.scalars(select(Job.args).where(Job.name == name, Job.state.in_(states)))
+    return any((args or {}).items() <= held.items() for held in found)
+
+
+def due_at(session: Session, name: str) -> int | None:
+    """When the next waiting job of that name is due."""
+    return session.scalar(select(Job.due_at).where(Job.name == name, Job.state == "waiting").order_by(Job.due_at).limit(1))
 
 
 def wake() -> None:
@@ -217,7 +230,11 @@ class Sweep:
 
 def install(app: Flask, settings: Settings) -> None:
     """Bind the jobs and the housekeeping of this server and choose who runs them."""
-    from server.accounts import audit, tries
+    from server.accounts import audit, audit_chain, tries
+    from server.erasure import files as erased_files
+    from server.erasure import retention
+    from server.erasure.scrub import scrub
+    from server.erasure.service import SCRUB
     from server.files.media import process
     from server.files.store import make_store
     from server.files.tus import Uploads
@@ -225,12 +242,15 @@ def install(app: Flask, settings: Settings) -> None:
     uploads = Uploads(settings, make_store(settings))
     app.extensions["xunan_uploads"] = uploads
     register("media", lambda session, args, at: _ignore(process(session, uploads.store, args["sha256"], at)))
+    register(erased_files.JOB, lambda session, args, at: erased_files.remove_bytes(session, uploads, args))
+    register(retention.JOB, retention.run)
+    register(SCRUB, lambda session, args, at: scrub(session.get_bind().engine))
 
     def forget_old_audit(session: Session, at: int) -> None:
         audit.prune(session, at, settings.audit_days_min)
 
     # release_overdue is the clock of P-10: a field that waited seven days for its parent is released.
-    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune, forget_old_audit]
+    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune, audit_chain.seal_due, forget_old_audit, make_coming, erased_files.sweep]
     sweep = Sweep(app, bell(settings.redis_url) if settings.redis_url else None)
     app.extensions["xunan_jobs"] = sweep
     app.before_request(sweep.ensure)

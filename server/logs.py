@@ -8,7 +8,9 @@ ever logged; a trace names types, places and codes, never the message of an exce
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
+from collections.abc import MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -77,9 +79,45 @@ class SteadyLogger(structlog.PrintLogger):
     log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
+def _of_record(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Who says it, and what `private_record` left of an exception."""
+    record: logging.LogRecord = event["_record"]
+    event["logger"] = record.name
+    if record.exc_text:
+        event["exception"] = record.exc_text
+    return event
+
+
+class LibraryHandler(logging.Handler):
+    """Writes lines of libraries as ours are written, each under the id of its request; what cannot be written is lost, and nothing else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        with suppress(OSError):
+            sys.stdout.write(self.format(record) + "\n")
+
+
+def library_handler() -> logging.Handler:
+    """For the root logger."""
+    handler = LibraryHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[
+                structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), _of_record,
+            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        )
+    )  # fmt: skip
+    return handler
+
+
 def configure_logs(level: str) -> None:
     """Set up structlog and the records of libraries once per process."""
     logging.setLogRecordFactory(private_record)
+    root = logging.getLogger()
+    for held in [each for each in root.handlers if isinstance(each, LibraryHandler)]:
+        root.removeHandler(held)
+    root.addHandler(library_handler())
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

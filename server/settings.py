@@ -45,6 +45,11 @@ class Settings:
     pwa_dir: Path = Path("pwa/dist")
     demo_password: str | None = None
     grant_days: int = 45
+    desk_second_factor: str = "off"
+    desk_idle_minutes: int = 15
+    desk_hours: int = 12
+    handheld_lock_minutes: int = 10
+    first_password_hours: int = 72
     enrol_code_hours: int = 72
     login_tries_max: int = 5
     login_lock_seconds: int = 300
@@ -53,13 +58,25 @@ class Settings:
     live_streams_max: int = 16
     trusted_proxies: int = 0
     audit_days_min: int = 183
+    brakes_times: int = 1
+    unmasks_per_day: int = 300
+    exports_per_day: int = 200
+    clear_exports_per_day: int = 20
     backup_dir: Path | None = None
+    centre_url: str | None = None
+    centre_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
     log_level: str = "INFO"
 
     @property
     def addresses(self) -> list[str]:
         """Every address of this server, the usual one first (M-67: 政务外网 and 专网)."""
         return [self.base_url, *self.other_base_urls]
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether this node belongs to a centre (P-60)."""
+        return self.centre_url is not None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -83,6 +100,12 @@ class Settings:
             pwa_dir=Path(_text(env, "PWA_DIR") or "pwa/dist").resolve(),
             demo_password=_text(env, "DEMO_PASSWORD") or ("xunan-demo-2026" if mode == "dev" else None),
             grant_days=_number(env, "GRANT_DAYS", 45, 1, 366),
+            # A demo signs in with a password alone; a town's desks show everybody's data, so there it takes a decision to do without.
+            desk_second_factor=_choice(env, "DESK_SECOND_FACTOR", ("off", "admins", "all"), "off" if mode == "dev" else "all"),
+            desk_idle_minutes=_number(env, "DESK_IDLE_MINUTES", 15, 2, 120),
+            desk_hours=_number(env, "DESK_HOURS", 12, 1, 72),
+            handheld_lock_minutes=_number(env, "HANDHELD_LOCK_MINUTES", 10, 1, 240),
+            first_password_hours=_number(env, "FIRST_PASSWORD_HOURS", 72, 1, 720),
             enrol_code_hours=_number(env, "ENROL_CODE_HOURS", 72, 1, 720),
             login_tries_max=_number(env, "LOGIN_TRIES_MAX", 5, 3, 20),
             login_lock_seconds=_number(env, "LOGIN_LOCK_SECONDS", 300, 10, 86_400),
@@ -91,13 +114,22 @@ class Settings:
             live_streams_max=min(_number(env, "LIVE_STREAMS_MAX", 16, 1, 10_000), _half_of_threads(env)),
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 5),
             audit_days_min=_number(env, "AUDIT_DAYS_MIN", 183, 183, 36_500),
+            brakes_times=_number(env, "BRAKES_TIMES", 1, 1, 1_000),
+            unmasks_per_day=_number(env, "UNMASKS_PER_DAY", 300, 1, 100_000),
+            exports_per_day=_number(env, "EXPORTS_PER_DAY", 200, 1, 100_000),
+            clear_exports_per_day=_number(env, "CLEAR_EXPORTS_PER_DAY", 20, 1, 100_000),
             backup_dir=Path(folder).resolve() if (folder := _text(env, "BACKUP_DIR")) else None,
+            centre_url=next(iter(_urls(env, "CENTRE_URL")), None),
+            centre_token=_text(env, "CENTRE_TOKEN"),
+            metrics_token=_text(env, "METRICS_TOKEN"),
             log_level=_choice(env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
         )
         if mode != "dev" and (settings.secret_key == DEV_SECRET or len(settings.secret_key) < MIN_SECRET_CHARS):
             raise SettingsError(f"XUNAN_SECRET_KEY must be set to at least {MIN_SECRET_CHARS} characters outside dev")
         if mode != "dev" and DEV_DATA_KEY in settings.data_keys:
             raise SettingsError("XUNAN_DATA_KEYS must be set outside dev: `openssl rand -base64 32`")
+        if (settings.centre_url is None) != (settings.centre_token is None):
+            raise SettingsError("XUNAN_CENTRE_URL and XUNAN_CENTRE_TOKEN make a node a hub together: set both, or neither")
         return settings
 
 

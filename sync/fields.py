@@ -8,7 +8,8 @@ has a choice list that declares its order, most cautious first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -42,7 +43,11 @@ class ChoiceList:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `limit` is characters for text, the largest value for int; `ref` is the kind a reference points to."""
+    """One field. `limit` is characters for text, the largest value for int; `ref` is the kind a reference points to,
+    `codes` the kind whose `code` a text, or each member of a list, is.
+
+    `reserved`: codes only these roles may set, in lists that are steps of a flow; every other value is open to whoever may write.
+    """
 
     name: str
     zh: str
@@ -55,7 +60,9 @@ class Field:
     privacy: Privacy = "none"
     required: bool = False
     ref: str | None = None
+    codes: str | None = None
     help_zh: str | None = None
+    reserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ class Kind:
     @cached_property
     def field_by_name(self) -> dict[str, Field]:
         """Fields by wire name."""
-        return {field.name: field for field in self.fields}
+        return {each.name: each for each in self.fields}
 
     def field(self, name: str) -> Field | None:
         """The declared field that governs a wire name; `ans.17` is governed by the map field `ans`."""

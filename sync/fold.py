@@ -5,7 +5,8 @@ Owns `fold_op`. No I/O, no clock. Invariants:
    version has never heard of fold like any other (P-41);
  2 ops of one incarnation arrive in n order (gapless push), so a parent is known exactly when n ≤ vv[dev] and it is not itself
    waiting; otherwise only that field waits (P-10);
- 3 folding an op twice changes nothing (n ≤ vv); equal op sets give equal bytes on every node.
+ 3 folding an op twice changes nothing (n ≤ vv); equal op sets give equal bytes on every node;
+ 4 of an op on an erased record nothing is folded but that it exists (P-43).
 """
 
 from __future__ import annotations
@@ -31,9 +32,12 @@ class Outcome:
 
 
 def absorb(record: Record, op: Op) -> tuple[str, ...]:
-    """Note that a quarantined op exists (P-20): its values are not folded, its waiting children are. Gives the fields changed."""
+    """Note that a quarantined op exists (P-20): its values and its scope are not folded, its waiting children are. Gives the fields changed."""
     before = record.vv.get(op.dev, 0)
     _note(record, op)
+    if record.erased is not None:
+        return ()
+    _strike_found(record, op.stamp, ())
     changed = _retry(record, _awaiting(record, op, before))
     if changed:
         _settle_scope(record)
@@ -46,6 +50,11 @@ def fold_op(record: Record, op: Op, at_c: int) -> Outcome:
     if op.n <= before:
         return Outcome("duplicate")
     _note(record, op)
+    if record.erased is not None:
+        return Outcome("absorbed")
+    if SCOPE not in record.reg and (not record.scope or op.scope < record.scope):
+        record.scope = op.scope
+    _strike_found(record, op.stamp, op.fields)
     parked = False
     changed: list[str] = []
     waiting = {(entry[0], entry[3]) for entry in record.wait}
@@ -67,13 +76,22 @@ def fold_op(record: Record, op: Op, at_c: int) -> Outcome:
 def fold_all(entries: Iterable[tuple[Op, int]], absorbed: Collection[str] = ()) -> Record:
     """The record of a set of (op, at_c) of one record; `absorbed` names quarantined stamps. Any order across devices."""
     ordered = sorted(entries, key=lambda entry: (entry[0].n, entry[0].dev))
-    record = new_record(ordered[0][0].rec, ordered[0][0].kind)
+    made = next((op for op, _ in ordered if op.stamp not in absorbed), None)
+    record = new_record(ordered[0][0].rec, (made or ordered[0][0]).kind)
     for op, at_c in ordered:
         if op.stamp in absorbed:
             absorb(record, op)
         else:
             fold_op(record, op, at_c)
+        if made is None:
+            file_bare(record, op)
     return record
+
+
+def file_bare(record: Record, op: Op) -> None:
+    """Where a record belongs of which everything is kept aside so far; the first op that is folded says it anew."""
+    record.kind = min(record.kind, op.kind)
+    record.scope = min(record.scope or op.scope, op.scope)
 
 
 def release_parked(record: Record, stamp: str) -> tuple[str, ...]:
@@ -97,8 +115,6 @@ def release_parked(record: Record, stamp: str) -> tuple[str, ...]:
 def _note(record: Record, op: Op) -> None:
     if op.n > record.vv.get(op.dev, 0):
         record.vv[op.dev] = op.n
-    if SCOPE not in record.reg and (not record.scope or op.scope < record.scope):
-        record.scope = op.scope
 
 
 def _settle_scope(record: Record) -> None:
@@ -166,11 +182,8 @@ def _retry(record: Record, first: list[tuple[str, str]]) -> list[str]:
 
 def _apply(record: Record, stamp: str, user: str, at_c: int, name: str, fop: Fop) -> None:
     verb = fop["k"]
-    superseded = record.void.get(name)
-    if superseded is not None and stamp in superseded:
-        superseded.remove(stamp)
-        if not superseded:
-            del record.void[name]
+    if stamp in record.void.get(name, ()):
+        _strike(record, name, stamp)
         if verb in ("reg", "count", "life"):
             _supersede_only(record, name, fop)
             return
@@ -192,6 +205,19 @@ def _apply(record: Record, stamp: str, user: str, at_c: int, name: str, fop: Fop
     else:
         record.life = [entry for entry in record.life if entry[0] not in fop["b"]]
         record.life.append((stamp, fop["v"], fop["seen"]))
+
+
+def _strike_found(record: Record, stamp: str, except_for: Container[str]) -> None:
+    """An op was missed as a parent and writes nothing to these fields: it will never become a head there."""
+    for name in [name for name, missing in record.void.items() if stamp in missing and name not in except_for]:
+        _strike(record, name, stamp)
+
+
+def _strike(record: Record, name: str, stamp: str) -> None:
+    """A parent that was missed when its child was let go is known now."""
+    record.void[name].remove(stamp)
+    if not record.void[name]:
+        del record.void[name]
 
 
 def _supersede_only(record: Record, name: str, fop: Fop) -> None:

@@ -1,13 +1,15 @@
 """Whether an op is folded or kept aside for a person, and what time it really was (protocol sections 3, 5, 6).
 
 Pure. A verdict here never refuses: "quarantined" means stored and shown to a person (P-20). Being from another app version,
-naming an unknown kind, field or choice is never a reason (P-41).
+naming an unknown kind, field or choice is never a reason (P-41). Only the op itself is looked at, never the record: what stands
+there depends on what arrived first, and every node must judge alike. So a step is reserved to roles, not to the step before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sync.fields import Field, Kind
@@ -30,13 +32,32 @@ PYTHON_TYPE: dict[str, type] = {
 }  # fmt: skip
 
 
+FORMS = {
+    "date": re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"),
+    "decimal2": re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?"),
+}
+# A newer version may allow longer texts; only what no form can have made is set aside.
+LENGTH_SLACK = 4
+POINT_MAX = {"lat_e7": 900_000_000, "lon_e7": 1_800_000_000}
+
+
 @dataclass(slots=True, frozen=True)
 class UserRights:
-    """What one user may do: role codes and scopes; `all_scopes` for the town centre."""
+    """What one user may do: role codes and scopes; `all_scopes` for the town centre.
+
+    `roles_at`: of a scope where not all of his roles count. Who heads one station is no head at another.
+    """
 
     roles: frozenset[str]
     scopes: frozenset[str]
     all_scopes: bool = False
+    roles_at: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def roles_for(self, op: Op) -> frozenset[str]:
+        """The roles that count for an op: both where the record is and where the op moves it."""
+        moved = op.fields.get("scope", {}).get("v")
+        here = self.roles_at.get(op.scope, self.roles)
+        return here & self.roles_at.get(moved, self.roles) if isinstance(moved, str) else here
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,13 +84,22 @@ def judge_op(op: Op, rights: Rights, kinds: Mapping[str, Kind]) -> str | None:
     kind = kinds.get(op.kind)
     if kind is None:
         return None
-    if kind.write_roles and user.roles.isdisjoint(kind.write_roles):
+    roles = user.roles_for(op)
+    if kind.write_roles and roles.isdisjoint(kind.write_roles):
         return "role_not_allowed"
     for name, fop in op.fields.items():
-        field = kind.field(name)
-        if field is not None and not _fits(field, fop):
+        declared = kind.field(name)
+        if declared is not None and not _fits(declared, fop):
             return "bad_value"
+        if declared is not None and fop["k"] == "reg" and not may_set(declared, fop.get("v"), roles):
+            return "role_not_allowed"
     return None
+
+
+def may_set(field: Field, value: Any, roles: Iterable[str]) -> bool:
+    """Whether somebody with these roles may give the field this value."""
+    needed = field.reserved.get(value) if isinstance(value, str) else None
+    return needed is None or not set(roles).isdisjoint(needed)
 
 
 def _fits(field: Field, fop: Fop) -> bool:
@@ -79,7 +109,17 @@ def _fits(field: Field, fop: Fop) -> bool:
     if fop["k"] != "reg" or value is None or field.merge == "map":
         return True
     wanted = PYTHON_TYPE.get(field.type)
-    return wanted is None or type(value) is wanted
+    return (wanted is None or type(value) is wanted) and _means_something(field, value)
+
+
+def _means_something(field: Field, value: Any) -> bool:
+    """Whether a value of the right type can be meant by any version: a place on Earth, a day of a calendar, not a flood of text."""
+    if field.type in ("text", "note"):
+        return field.limit is None or len(value) <= field.limit * LENGTH_SLACK
+    if field.type == "point":
+        return all(type(value.get(name)) is int and abs(value[name]) <= most for name, most in POINT_MAX.items())
+    form = FORMS.get(field.type)
+    return form is None or form.fullmatch(value) is not None
 
 
 def corrected_time(at_ms: int, skew: int, prev_at_c: int, rx_at_ms: int) -> int:

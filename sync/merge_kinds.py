@@ -105,8 +105,8 @@ def is_deleted(record: Record) -> bool:
 
 
 def is_visible(record: Record) -> bool:
-    """Whether screens list the record. A delete beside an unseen edit keeps it visible."""
-    return not is_deleted(record)
+    """Whether screens list the record. A delete beside an unseen edit keeps it visible; an erased one has nothing to show."""
+    return record.erased is None and not is_deleted(record)
 
 
 def disputes(record: Record) -> tuple[str, ...]:

@@ -86,12 +86,12 @@ def check_value(value: object, depth: int = 0) -> None:
 def _check_text(text: str) -> None:
     if len(text) > TEXT_CHARS_MAX:
         raise OpError("too_large")
-    if text.isascii():
-        if "\x00" in text:
-            raise OpError("bad_text")
-        return
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\x00" in text:
         raise OpError("bad_text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate; the encoder looks faster than we can
+        raise OpError("bad_text") from None
 
 
 def _check_vector(seen: object) -> None:

@@ -39,6 +39,8 @@ class Record:
     life: list[tuple[str, str, dict[str, int]]] = field(default_factory=list)
     wait: list[tuple[str, str, int, str, Fop]] = field(default_factory=list)
     void: dict[str, list[str]] = field(default_factory=dict)
+    # (when, stamps of the ops whose text is gone) once the record was erased; then nothing else of it is kept (P-43).
+    erased: tuple[int, list[str]] | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The canonical state without `seq`; see `sync/PROTOCOL.md` section 3 for every key."""
@@ -87,6 +89,8 @@ class Record:
             wire["wait"] = [list(entry) for entry in sorted(self.wait, key=lambda entry: (entry[0], entry[3]))]
         if self.void:
             wire["void"] = {name: sorted(self.void[name]) for name in sorted(self.void)}
+        if self.erased is not None:
+            wire["erased"] = {"at": self.erased[0], "ops": sorted(self.erased[1])}
         return wire
 
     @classmethod
@@ -121,6 +125,8 @@ class Record:
         record.life = [(stamps[flat[i]], flat[i + 1], dict(flat[i + 2])) for i in range(0, len(flat), 3)]
         record.wait = [(entry[0], entry[1], entry[2], entry[3], entry[4]) for entry in wire.get("wait", ())]
         record.void = {name: list(stamps_) for name, stamps_ in wire.get("void", {}).items()}
+        if (erased := wire.get("erased")) is not None:
+            record.erased = (erased["at"], list(erased["ops"]))
         return record
 
 
@@ -157,6 +163,12 @@ def _counter_wire(index: dict[str, int], counter: Counter) -> dict[str, Any]:
 def new_record(rec: str, kind: str) -> Record:
     """A record nothing was written to yet."""
     return Record(rec, kind)
+
+
+def erased_record(rec: str, kind: str, scope: str, at: int, stamps: Iterable[str]) -> Record:
+    """What is left of a record: that it was, when it was erased, and of which ops the text is gone."""
+    gone = list(stamps)
+    return Record(rec, kind, scope, vv=implied_vector(gone), erased=(at, gone))
 
 
 def dump(record: Record) -> bytes:

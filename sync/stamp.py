@@ -7,9 +7,13 @@ share (dev, n) never share a stamp.
 from __future__ import annotations
 
 import base64
+import re
 from hashlib import sha256
 
 GENESIS = "00000000"
+# First byte of a line whose text was erased (P-43): no op and no sealed value begins so.
+ERASED = b"\x02"
+_ERASED_LINE = re.compile(rb"\x02([0-9a-f]{8})([A-Za-z0-9_:.\-]{1,80})\Z")
 DEV_BYTES = 10
 DEV_CHARS = 16
 
@@ -30,8 +34,21 @@ def forked_dev(stamp: str) -> str:
 
 
 def chain(prev_h: str, line: bytes) -> str:
-    """The h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03)."""
+    """The h of a line: the first 8 hex digits of SHA-256(previous h ‖ line bytes as sent) (P-03). An erased line tells its own (P-43)."""
+    if line[:1] == ERASED and (told := _ERASED_LINE.match(line)) is not None:
+        return told[1].decode()
     return sha256(prev_h.encode("ascii") + line).hexdigest()[:8]
+
+
+def erased_line(h: str, rec: str) -> bytes:
+    """What stands in the place of a line whose text was erased: the hash it had and whom it spoke of."""
+    return ERASED + h.encode() + rec.encode()
+
+
+def erased_rec(line: bytes) -> str | None:
+    """The record an erased line spoke of; None when the line is not one."""
+    told = _ERASED_LINE.match(line) if line[:1] == ERASED else None
+    return None if told is None else told[2].decode()
 
 
 def make_stamp(dev: str, n: int, h: str) -> str:

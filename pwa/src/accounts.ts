@@ -5,7 +5,7 @@
  */
 import type { Kind } from "./core/fields";
 import type { Transport } from "./courier/transport";
-import type { EnrolAnswer, SessionUser } from "./engine_types";
+import type { EnrolAnswer, LoginInput, SessionUser, Todo } from "./engine_types";
 import type { Ports } from "./ports";
 import type { Keyring } from "./store/keys";
 import type { Databases } from "./store/open";
@@ -14,7 +14,13 @@ import type { SessionStore, StoredUser } from "./store/session_store";
 interface LoginAnswer {
   grant_id: string;
   grant_token: string;
-  user: { id: string; name: string; roles: string[]; stations: { code: string; name: string; role: string }[] };
+  user: {
+    id: string;
+    username?: string;
+    name: string;
+    roles: string[];
+    stations: { code: string; name: string; role: string }[];
+  };
   scopes: string[];
   device_secret: string;
   device_id?: string | null;
@@ -22,8 +28,12 @@ interface LoginAnswer {
   letter?: string | null;
   town?: { name: string } | null;
   addresses?: string[];
+  todo?: Todo[];
+  lock_minutes?: number;
 }
 
+/** So many sign-outs are told at once; the server takes no more. */
+const SIGN_OUTS_MAX = 50;
 /** Names are asked for again after this long: people change posts rarely. */
 const NAMES_MS = 12 * 3_600_000;
 const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
@@ -36,6 +46,7 @@ export class Accounts {
   #session: SessionStore;
   #keys: Keyring;
   #dbs: Databases;
+  #telling = false;
 
   constructor(ports: Ports, transport: Transport, session: SessionStore, keys: Keyring, dbs: Databases) {
     this.#ports = ports;
@@ -66,13 +77,10 @@ export class Accounts {
   }
 
   /** `complete` is false when older sealed data on this device cannot be opened with the key now in use. */
-  async login(input: {
-    username: string;
-    password: string;
-    desk?: boolean;
-  }): Promise<{ user: SessionUser; complete: boolean }> {
+  async login(input: LoginInput): Promise<{ user: SessionUser; complete: boolean }> {
     const token = this.#session.stored.device_token;
-    const body = { username: input.username.trim(), password: input.password };
+    const { password, code } = input;
+    const body = { username: input.username.trim(), password, ...(code ? { code } : {}) };
     const answer = await this.#transport.post_json<LoginAnswer>(
       "/api/v1/login",
       token === null ? { ...body, desk: true } : body,
@@ -84,11 +92,13 @@ export class Accounts {
       scopes: answer.scopes,
       grant_id: answer.grant_id,
       grant_token: await this.#keys.seal(answer.grant_token),
+      todo: answer.todo ?? [],
     };
     const { stored } = this.#session;
     await this.#session.save({
       users: { ...stored.users, [user.id]: user },
       addresses: answer.addresses ?? stored.addresses,
+      lock_minutes: answer.lock_minutes ?? stored.lock_minutes,
       // Only a browser without a device becomes a desk; an enrolled handheld stays what it is.
       ...(token !== null || !answer.device_token
         ? {}
@@ -101,6 +111,15 @@ export class Accounts {
     this.#session.needs_login = false;
     await this.#session.open_for(user.id);
     return { user: this.#session.face.user!, complete };
+  }
+
+  async settle_todo(done: Todo): Promise<void> {
+    const open = this.#session.open_user;
+    if (open === null) return;
+    open.user = { ...open.user, todo: (open.user.todo ?? []).filter((one) => one !== done) };
+    await this.#session.save({ users: { ...this.#session.stored.users, [open.user.id]: open.user } });
+    // Before, the server told nobody's name: there was something else to do first.
+    await this.refresh_names();
   }
 
   async set_pin(pin: string): Promise<void> {
@@ -134,16 +153,34 @@ export class Accounts {
     }
   }
 
-  /** Ends the grant if the server can be reached; the user leaves this device in any case. */
+  /** Ends the grant, at the next contact when the server cannot be reached now; the user leaves this device in any case. */
   async logout(): Promise<void> {
     const open = this.#session.open_user;
     if (open === null) return;
-    await this.#transport.post_json("/api/v1/logout", {}, open.token).catch(() => undefined); // offline: the grant expires by itself
+    // Noted before it is asked: a page killed in between has still signed out.
+    await this.#session.save({ sign_outs: [...this.#session.stored.sign_outs, open.user.grant_id] });
     const { [open.user.id]: _left, ...users } = this.#session.stored.users;
     await this.#keys.drop_pin(open.user.id);
     this.#session.open_user = null;
     this.#session.carried = null;
     await this.#session.save({ users });
+    await this.tell_sign_outs();
+  }
+
+  /** With the device's own token: whoever signed out is gone. */
+  async tell_sign_outs(): Promise<void> {
+    const { sign_outs, device_token } = this.#session.stored;
+    if (sign_outs.length === 0 || device_token === null || this.#telling) return;
+    this.#telling = true;
+    try {
+      const grants = sign_outs.slice(0, SIGN_OUTS_MAX);
+      await this.#transport.post_json("/api/v1/sessions/ended", { grants }, device_token);
+      await this.#session.save({ sign_outs: this.#session.stored.sign_outs.filter((one) => !grants.includes(one)) });
+    } catch {
+      // Still no network: told at the next contact.
+    } finally {
+      this.#telling = false;
+    }
   }
 
   /** Where a new record of a kind belongs when the form does not say. */

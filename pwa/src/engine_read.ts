@@ -75,19 +75,11 @@ export function title_of(drawer: Drawer, rec: string, kind: string): string {
 
 export function read_conflicts(drawer: Drawer): Conflict[] {
   const found: Conflict[] = [];
-  for (const kind of drawer.model.kinds_present()) {
-    for (const rec of drawer.model.records(kind)) {
-      if (rec.disputed.length === 0) continue;
-      for (const field of rec.disputed) {
-        found.push({
-          id: conflict_id(rec.id, field),
-          rec: rec.id,
-          kind,
-          scope: rec.scope,
-          field,
-          heads: heads_of(drawer, rec.id, field),
-        });
-      }
+  for (const id of drawer.model.suspects()) {
+    const rec = drawer.model.rec(id);
+    for (const field of rec?.disputed ?? []) {
+      const { kind, scope } = rec!;
+      found.push({ id: conflict_id(id, field), rec: id, kind, scope, field, heads: heads_of(drawer, id, field) });
     }
   }
   return found.sort((a, b) => (SEVERITY[a.kind] ?? 9) - (SEVERITY[b.kind] ?? 9) || (a.id < b.id ? -1 : 1));

@@ -38,7 +38,7 @@ export interface Rec {
   counters: Record<string, CounterState>;
   sets: Record<string, any[]>;
   logs: Record<string, LogEntry[]>;
-  state: WireState;
+  readonly state: WireState;
   created_at: number;
   updated_at: number;
   delivery: Delivery;
@@ -65,10 +65,23 @@ export interface Saved {
 
 export interface SessionUser {
   id: string;
+  /** Empty for who signed in with an app that did not keep it. */
+  username: string;
   name: string;
   roles: string[];
   stations: { code: string; name: string; role: string }[];
   has_pin: boolean;
+}
+
+/** What a person has to do before anything is open to him: choose a password of his own, set up a second factor. */
+export type Todo = "password" | "factor";
+
+export interface LoginInput {
+  username: string;
+  password: string;
+  desk?: boolean;
+  /** Of the authenticator app, or a recovery code; asked for at desks. */
+  code?: string;
 }
 
 export interface Session {
@@ -83,6 +96,9 @@ export interface Session {
   scopes: string[];
   /** The server no longer accepts our token: data stays, work goes on, a new login is needed to deliver. */
   needs_login: boolean;
+  todo: Todo[];
+  /** Without a touch, until the screen locks; 0: the server never said. */
+  lock_minutes: number;
   /** Earliest next PIN attempt, device clock ms; 0 when free. */
   pin_wait_until_ms: number;
 }
@@ -132,7 +148,7 @@ export interface Status {
   conflicts: number;
   skew_s: number;
   persisted: boolean;
-  /** Ops known to have been lost with an evicted database. */
+  /** Unsent ops and files known to have been lost with evicted databases. */
   lost: number;
   storage: { used_bytes: number; quota_bytes: number | null };
   data_as_of_ms: number | null;
@@ -176,7 +192,7 @@ export interface EnrolAnswer {
   station_code: string | null;
 }
 
-export type Topic = `records:${string}` | "records" | "sync" | "session" | "queue" | "incident";
+export type Topic = `records:${string}` | "records" | "sync" | "session" | "queue" | "evicted";
 
 export interface Drafts {
   get<T = any>(key: string): Promise<T | undefined>;
@@ -189,13 +205,17 @@ export interface Drafts {
 export interface Engine {
   readonly session: Session;
   enrol(input: { code: string; base?: string; name?: string }): Promise<EnrolAnswer>;
-  login(input: { username: string; password: string; desk?: boolean }): Promise<SessionUser>;
+  login(input: LoginInput): Promise<SessionUser>;
+  /** It is done; what it closed is open from now on. */
+  settle_todo(done: Todo): Promise<void>;
   set_pin(pin: string): Promise<void>;
   unlock(user_id: string, pin: string): Promise<void>;
   lock(): void;
   logout(): Promise<void>;
   records(kind: string): Rec[];
   record(id: string): Rec | undefined;
+  /** Ids of the records of a kind held here, deleted ones among them: nothing is read to know them. */
+  ids(kind: string): string[];
   on(topic: Topic, cb: () => void): () => void;
   write(drafts: Draft[]): Promise<Saved>;
   attach(owner_kind: string, owner_id: string, blob: Blob, info: AttachmentInfo): Promise<string>;

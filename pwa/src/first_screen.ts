@@ -1,7 +1,7 @@
 /**
  * What the very first paint may say, before the engine's code and the databases are open.
  * Owns one small text in localStorage. Must not: hold anything about a person or a record: the town, the letter of
- * this device, and two counts. Invariant: what cannot be read is as good as absent; the engine's own words follow.
+ * this device, two counts, and whether there is a PIN. Invariant: what cannot be read is as good as absent; the engine's own words follow.
  */
 import type { Engine } from "./engine_types";
 import type { Ports } from "./ports";
@@ -14,14 +14,17 @@ export interface FirstScreen {
   letter: string;
   ops: number;
   files: number;
+  /** Somebody has a PIN: the pad can stand before anything is open. */
+  pin: boolean;
 }
 
 type Local = Ports["local"];
 
 export function take_first_screen(engine: Pick<Engine, "session" | "status">): FirstScreen {
   const { pending_ops, pending_files } = engine.status();
-  const { town, device } = engine.session;
-  return { town: town?.name ?? "", letter: device?.letter ?? "", ops: pending_ops, files: pending_files };
+  const { town, device, users } = engine.session;
+  const pin = users.some((user) => user.has_pin);
+  return { town: town?.name ?? "", letter: device?.letter ?? "", ops: pending_ops, files: pending_files, pin };
 }
 
 export function write_first_screen(local: Local, first: FirstScreen): void {
@@ -37,10 +40,10 @@ export function write_first_screen(local: Local, first: FirstScreen): void {
 export function read_first_screen(local: Local): FirstScreen | null {
   try {
     const found = JSON.parse(local.getItem(FIRST_SCREEN_KEY) ?? "null") as Partial<FirstScreen> | null;
-    const { town, letter, ops, files } = found ?? {};
+    const { town, letter, ops, files, pin } = found ?? {};
     if (typeof town !== "string" || typeof letter !== "string") return null;
     if (!Number.isSafeInteger(ops) || !Number.isSafeInteger(files)) return null;
-    return { town, letter, ops: ops!, files: files! };
+    return { town, letter, ops: ops!, files: files!, pin: pin === true };
   } catch {
     return null;
   }

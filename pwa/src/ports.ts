@@ -4,6 +4,7 @@
  */
 import type { Kinds } from "./core/fields";
 import type { PointValue } from "./engine_types";
+import type { Unpack } from "./store/unpack";
 
 export interface PreparedPhoto {
   photo: Blob;
@@ -34,9 +35,13 @@ export interface Ports {
   set_timer(ms: number, cb: () => void): () => void;
   /** Calls back when the device may have regained a network or the user's attention. */
   on_wake(cb: () => void): () => void;
+  /** The browser is about to freeze this page, and has thawed it: in between nothing here runs. */
+  on_freeze(freeze: () => void, thaw: () => void): () => void;
   /** Server hints over SSE; null where not available. */
   open_live(url: string, token: string, on_hint: () => void): () => void;
   battery(): number | null;
+  /** Takes a snapshot apart, away from the page where that is possible. */
+  unpack: Unpack;
   prepare_photo(blob: Blob): Promise<PreparedPhoto>;
   /** Sends one file (tus); see files/tus_upload.ts. */
   upload: UploadPort;

@@ -35,10 +35,19 @@ export function match(pattern: string, path: string): Record<string, string> | n
   const params: Record<string, string> = {};
   for (const [i, part] of want.entries()) {
     const given = have[i] ?? "";
-    if (part.startsWith(":")) params[part.slice(1)] = decodeURIComponent(given);
+    if (part.startsWith(":")) params[part.slice(1)] = decoded(given);
     else if (part !== given) return null;
   }
   return params;
+}
+
+/** A part of an address that is no encoding of anything is taken as it stands. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function apply(): void {
@@ -64,14 +73,16 @@ function apply(): void {
   if (path !== "/today") location.replace("#/today");
 }
 
-/** Start listening. `choose(path)` returns where to go instead, or null to stay. */
+/** Start listening; once more with another guard. `choose(path)` returns where to go instead, or null to stay. */
 export function start_router(records: RouteRecord[], choose: (path: string) => string | null): void {
+  const again = table.length > 0;
   table = records;
   guard = choose;
-  window.addEventListener("hashchange", () => {
-    inner_steps += 1;
-    apply();
-  });
+  if (!again)
+    window.addEventListener("hashchange", () => {
+      inner_steps += 1;
+      apply();
+    });
   apply();
 }
 

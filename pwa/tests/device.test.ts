@@ -1,14 +1,18 @@
 /** Device logic that needs no device: tracks, gaps, scanners, photo facts, PIN waits, batches. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { plan_backoff_ms, plan_batch } from "../src/courier/plan";
 import { iso_with_offset } from "../src/device/clock";
 import { read_exif } from "../src/device/exif";
+import { one_fix } from "../src/device/geolocation";
 import { fit_side, PHOTO_SIDE_MAX } from "../src/device/photo_sizes";
 import { WedgeReader } from "../src/device/scanner";
 import { type Chunk, type Gap, TrackRecorder } from "../src/device/track";
 import { decode_track, encode_track, type Fix, quantise } from "../src/device/track_codec";
-import { PIN_WAIT_MS_MAX, plan_pin_wait_ms } from "../src/store/keys";
+import { believed } from "../src/files/believed";
+import { PIN_WAIT_MS_MAX, plan_pin_wait_ms } from "../src/store/pin_tries";
 
 const T0 = Date.parse("2026-11-22T05:00:00+08:00");
 const iso = (ms: number) => iso_with_offset(ms, 480);
@@ -82,6 +86,19 @@ test("a pause is its own gap, and fixes during it are not kept", () => {
   expect(fixes).toHaveLength(1);
 });
 
+test("a receiver that does not know where it is gives no place", async () => {
+  const said = (latitude: number, longitude: number, accuracy = 8) => {
+    const getCurrentPosition = (found: PositionCallback) =>
+      found({ coords: { latitude, longitude, accuracy }, timestamp: T0 } as GeolocationPosition);
+    vi.stubGlobal("navigator", { geolocation: { getCurrentPosition } });
+    return one_fix();
+  };
+  expect(await said(30.9, 121.95)).toMatchObject({ lat_e7: 309_000_000, lon_e7: 1_219_500_000 });
+  for (const nowhere of [said(0, 0), said(Number.NaN, 121.95), said(91, 0), said(30.9, 121.95, Number.NaN)])
+    expect(await nowhere).toBeNull();
+  vi.unstubAllGlobals();
+});
+
 test("no position at all is said too", () => {
   const { recorder, gaps, chunks } = walk();
   recorder.silent("denied");
@@ -119,6 +136,61 @@ test("a photo without facts, or a lying one, is still a photo", () => {
   ]);
   expect(read_exif(lying.buffer)).toEqual({ taken_at: null, point: null });
 });
+
+test("photos nobody here made are read or left alone, and never claim a place that is none", () => {
+  const shared = join(import.meta.dirname, "../../../shared/data/photos");
+  const names = existsSync(shared) ? readdirSync(shared, { recursive: true, encoding: "utf8" }) : [];
+  const photos = names.map((name) => join(shared, name)).filter((path) => statSync(path).isFile());
+  const made = tiff_jpeg(310_000_000, 1);
+  const blocks = [made, made.slice(0, 60), ...photos.map((path) => readFileSync(path).subarray(0, 256 * 1024))];
+  for (const block of blocks) {
+    const { taken_at, point } = read_exif(Uint8Array.from(block).buffer);
+    if (taken_at !== null) expect(taken_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$/);
+    if (point === null) continue;
+    expect(Number.isSafeInteger(point.lat_e7) && Number.isSafeInteger(point.lon_e7)).toBe(true);
+    expect(Math.abs(point.lat_e7)).toBeLessThanOrEqual(900_000_000);
+    expect(Math.abs(point.lon_e7)).toBeLessThanOrEqual(1_800_000_000);
+  }
+});
+
+test("a place is read from its rationals, and 0,0, off the earth or over nothing is none", () => {
+  const place = (degrees: number, over: number) => read_exif(Uint8Array.from(tiff_jpeg(degrees, over)).buffer).point;
+  expect(place(31, 1)).toEqual({ lat_e7: 310_000_000, lon_e7: 310_000_000 });
+  expect(place(0, 1)).toBeNull();
+  expect(place(91, 1)).toBeNull();
+  expect(place(31, 0)).toBeNull();
+  expect(place(0xffffffff, 1)).toBeNull();
+});
+
+test("a clock that was never set, or runs years ahead, does not say when a photo was taken", () => {
+  const now = Date.parse("2026-11-22T05:00:00+08:00");
+  const claims = [
+    "1901-12-13T20:45:52+08:00",
+    "0000-00-00T00:00:00+08:00",
+    "2099-01-01T00:00:00+08:00",
+    "2026-13-45T99:99:99+08:00",
+  ];
+  for (const claim of [...claims, null]) expect(believed(claim, now)).toBeNull();
+  expect(believed("2026-11-22T04:59:00+08:00", now)).toBe("2026-11-22T04:59:00+08:00");
+});
+
+/** A JPEG head whose EXIF says latitude and longitude `degrees`/`over`, 0, 0. */
+function tiff_jpeg(degrees: number, over: number): number[] {
+  const u16 = (n: number) => [n >> 8, n & 255];
+  const u32 = (n: number) => [...u16(Math.floor(n / 65_536)), ...u16(n % 65_536)];
+  const entry = (tag: number, type: number, count: number, value: number) => [
+    ...u16(tag),
+    ...u16(type),
+    ...u32(count),
+    ...u32(value),
+  ];
+  // Offsets from the TIFF header: one entry at 8, the GPS block at 26, three rationals at 56.
+  const root = [...u16(1), ...entry(0x8825, 4, 1, 26), ...u32(0)];
+  const gps = [...u16(2), ...entry(2, 5, 3, 56), ...entry(4, 5, 3, 56), ...u32(0)];
+  const rationals = [...u32(degrees), ...u32(over), ...u32(0), ...u32(1), ...u32(0), ...u32(1)];
+  const tiff = [0x4d, 0x4d, 0, 42, ...u32(8), ...root, ...gps, ...rationals];
+  return [0xff, 0xd8, 0xff, 0xe1, ...u16(tiff.length + 8), 0x45, 0x78, 0x69, 0x66, 0, 0, ...tiff];
+}
 
 test("PIN waits grow and stay bounded; back-off never gives up", () => {
   expect([1, 4, 5, 6].map(plan_pin_wait_ms)).toEqual([0, 0, 30_000, 60_000]);

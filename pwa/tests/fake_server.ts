@@ -2,14 +2,18 @@
  * A server in miniature for engine tests, folding with the same core: it can be cut, restored from a backup or told to refuse.
  * Owns no assertion and no clock.
  */
+
 import { fold_op } from "../src/core/fold";
 import { parse_op, type WireState } from "../src/core/op";
 import { type FoldRecord, from_wire, new_record, to_wire } from "../src/core/record";
-import { chain, digest64, GENESIS, xor_hex } from "../src/core/stamp";
+import { chain, digest64, erased_line, GENESIS, make_stamp, xor_hex } from "../src/core/stamp";
+import { KINDS } from "../src/generated/kinds";
 
 export const START_MS = Date.parse("2026-11-22T05:00:00+08:00");
 export const STATION = "310199101007";
 export const SCOPE = `station:${STATION}`;
+
+const erased = (h: string, rec: string): string => new TextDecoder().decode(erased_line(h, rec));
 
 interface Author {
   acked: number;
@@ -20,11 +24,14 @@ interface StoredOp {
   dev: string;
   n: number;
   h: string;
+  rec: string;
   line: string;
   verdict: string;
 }
 
 /** The ledger in miniature: enough of contract §7 to play every answer an engine must survive. */
+const COMMON = Object.keys(KINDS).filter((kind) => !KINDS[kind]!.personal);
+
 export class FakeServer {
   records = new Map<string, { record: FoldRecord; seq: number }>();
   authors = new Map<string, Author>();
@@ -32,6 +39,10 @@ export class FakeServer {
   seq = 0;
   epoch = 1;
   scopes = ["town", SCOPE];
+  /** Of these nobody is given (P-45). */
+  masked: string[] = [];
+  /** The sign-in that asks ran out: it delivers and receives nothing (P-40). */
+  signed_out = false;
   down = false;
   /** Up to which op a proven backup holds every author. */
   durable = 0;
@@ -46,6 +57,10 @@ export class FakeServer {
   hosts: string[] = [];
   /** As after a restore from before the sign-in. */
   unknown_grants = false;
+  /** What a person who signs in has to do first. */
+  todo: string[] = [];
+  /** Sign-outs it was told of: by which token, which sign-in. */
+  ended: [string, string][] = [];
   quarantine: (kind: string) => boolean = () => false;
 
   fetch = async (input: string, init: RequestInit = {}): Promise<Response> => {
@@ -56,6 +71,11 @@ export class FakeServer {
     const refused = this.refuse(path, body);
     if (refused !== null) return refused;
     const token = new Headers(init.headers).get("Authorization") ?? "";
+    if (path === "/api/v1/sessions/ended") {
+      const { grants } = JSON.parse(new TextDecoder().decode(body)) as { grants: string[] };
+      this.ended.push(...grants.map((one): [string, string] => [token, one]));
+      return json({ ended: grants.length });
+    }
     const person = token.startsWith("Bearer grant-");
     if (person && this.unknown_grants) return json({ code: "login_required" }, 401);
     const answer = this.answer(path, body, person);
@@ -73,7 +93,7 @@ export class FakeServer {
         [...this.records].map(([id, one]) => [id, { record: from_wire(to_wire(one.record)), seq: one.seq }]),
       ),
       authors: new Map([...this.authors].map(([dev, one]) => [dev, { ...one }])),
-      log: [...this.log],
+      log: this.log.map((op) => ({ ...op })),
       seq: this.seq,
     };
     return () => {
@@ -90,21 +110,45 @@ export class FakeServer {
     return h;
   }
 
+  /** Records as the server erases them: their text goes, whatever comes about them later is kept aside. */
+  erase(recs: readonly string[]): void {
+    for (const rec of recs) {
+      const record = new_record(rec, this.records.get(rec)!.record.kind);
+      record.scope = this.records.get(rec)!.record.scope;
+      const gone = this.log.filter((op) => op.rec === rec);
+      for (const op of gone) {
+        op.line = erased(op.h, rec);
+        op.verdict = "erased";
+        record.vv.set(op.dev, Math.max(op.n, record.vv.get(op.dev) ?? 0));
+      }
+      record.erased = { at: START_MS, ops: gone.map((op) => make_stamp(op.dev, op.n, op.h)) };
+      this.seq += 1;
+      this.records.set(rec, { record, seq: this.seq });
+    }
+  }
+
   take(dev: string, n: number, h: string, line: string): string {
+    if (line.charCodeAt(0) === 2) {
+      this.log.push({ dev, n, h, rec: line.slice(9), line, verdict: "erased" });
+      return "erased";
+    }
     const op = parse_op(JSON.parse(line), dev, n, h);
     const known = this.records.get(op.rec) ?? { record: new_record(op.rec, op.kind), seq: 0 };
     let verdict = "quarantined";
-    if (this.quarantine(op.kind)) known.record.vv.set(dev, n);
+    const subject = this.records.get(String(op.fields.owner?.v))?.record;
+    if (this.quarantine(op.kind) || subject?.erased) known.record.vv.set(dev, n);
     else verdict = fold_op(known.record, op, op.at_ms - op.skew * 1000).verdict;
+    if (known.record.erased !== null) verdict = "quarantined";
     this.seq += 1;
     this.records.set(op.rec, { record: known.record, seq: this.seq });
-    this.log.push({ dev, n, h, line, verdict });
+    this.log.push({ dev, n, h, rec: op.rec, line, verdict });
     return verdict;
   }
 
   states(scopes: readonly string[], after: number): WireState[] {
     return [...this.records.values()]
       .filter((one) => one.seq > after && scopes.includes(one.record.scope))
+      .filter((one) => !(this.masked.includes(one.record.scope) && one.record.kind === "person"))
       .sort((a, b) => a.seq - b.seq)
       .map((one) => ({ seq: one.seq, ...to_wire(one.record) }));
   }
@@ -137,9 +181,10 @@ export class FakeServer {
         scopes: this.scopes,
         device_secret: "secret-of-device",
         addresses: this.addresses,
+        todo: this.todo,
+        lock_minutes: 10,
       });
     }
-    if (path === "/api/v1/logout") return json({});
     if (path === "/api/v1/files/status") {
       const { sha256 } = JSON.parse(new TextDecoder().decode(body)) as { sha256: string[] };
       return json({
@@ -183,7 +228,7 @@ export class FakeServer {
       verdicts: [],
       records: [],
       gone: [],
-      scopes: { granted: this.scopes, revoked: [] },
+      scopes: { granted: this.scopes, masked: this.masked, common: COMMON, revoked: [] },
       now_ms: Date.now(),
       seq: this.seq,
       cursor: header.cursor,
@@ -215,7 +260,7 @@ export class FakeServer {
       }
     }
     this.authors.set(header.dev, author);
-    if (!person) return json({ ...standing, ...author, verdicts, push_only: true, more: false });
+    if (!person || this.signed_out) return json({ ...standing, ...author, verdicts, push_only: true, more: false });
     const [epoch, seq] = String(header.cursor ?? `${this.epoch}:0`)
       .split(":")
       .map(Number) as [number, number];
@@ -241,7 +286,7 @@ export class FakeServer {
       verdicts,
       records: page,
       gone: [],
-      scopes: { granted: this.scopes, revoked: [] },
+      scopes: { granted: this.scopes, masked: this.masked, common: COMMON, revoked: [] },
       ...(more ? {} : { digest }),
       cursor: `${this.epoch}:${reached}`,
       seq: reached,

@@ -25,10 +25,11 @@ test("the first paint tells the town, the device and what is still here, and no 
   expect(first_line(read_first_screen(local)!, "正在打开", waiting)).toBe(
     "示例镇 · K7 · 待上传 1 条 / 0 张照片 · 正在打开",
   );
+  expect(read_first_screen(local)!.pin).toBe(true);
 });
 
 test("nothing waiting is not worth a number", () => {
-  expect(first_line({ town: "示例镇", letter: "K7", ops: 0, files: 0 }, "正在打开", waiting)).toBe(
+  expect(first_line({ town: "示例镇", letter: "K7", ops: 0, files: 0, pin: true }, "正在打开", waiting)).toBe(
     "示例镇 · K7 · 正在打开",
   );
 });
@@ -40,7 +41,7 @@ test("a broken or foreign text is as good as none, and an overlong one is not wr
     expect(read_first_screen(local)).toBeNull();
   }
   local.removeItem(FIRST_SCREEN_KEY);
-  write_first_screen(local, { town: "长".repeat(FIRST_SCREEN_CHARS_MAX), letter: "K7", ops: 0, files: 0 });
+  write_first_screen(local, { town: "长".repeat(FIRST_SCREEN_CHARS_MAX), letter: "K7", ops: 0, files: 0, pin: true });
   expect(local.getItem(FIRST_SCREEN_KEY)).toBeNull();
 });
 
@@ -52,5 +53,7 @@ test("a refused localStorage stops nothing", () => {
     },
     removeItem: () => undefined,
   };
-  expect(() => write_first_screen(refused, { town: "示例镇", letter: "K7", ops: 0, files: 0 })).not.toThrow();
+  expect(() =>
+    write_first_screen(refused, { town: "示例镇", letter: "K7", ops: 0, files: 0, pin: true }),
+  ).not.toThrow();
 });

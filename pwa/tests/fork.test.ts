@@ -156,3 +156,27 @@ test("an edit kept aside for a person is replaced by its author's next one (prop
   expect(last.f.title.b).toContain(aside.stamps[0]!);
   expect(last.f.title.b).toHaveLength(2);
 });
+
+test("a node that has less than the backups hold is waited for, and nothing is skipped or stuck (P-23, P-60)", async () => {
+  const world = make_world();
+  const become_empty = world.server.backup();
+  const engine = track(await ready(world));
+  for (const title of ["一", "二", "三"]) await engine.write([hazard(title)]);
+  await engine.sync_now();
+  // In the centre's backup since long ago: the device keeps only the newest of them.
+  world.server.durable = 3;
+  world.pass(40 * 86_400_000);
+  await engine.write([hazard("四")]);
+  await engine.sync_now();
+  const become_whole = world.server.backup();
+  become_empty();
+  await engine.write([hazard("五")]);
+  await engine.sync_now();
+  expect(world.server.log).toHaveLength(0);
+  expect(engine.status().pending_ops).toBe(1);
+  become_whole();
+  await engine.sync_now();
+  await engine.sync_now();
+  expect(world.server.log.map((op) => JSON.parse(op.line).f.title.v)).toEqual(["一", "二", "三", "四", "五"]);
+  expect(engine.status().pending_ops).toBe(0);
+});

@@ -1,5 +1,6 @@
 /** Names a hostile or newer author may choose: what every object inherits is no kind and no field of ours. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { ERRORS } from "../src/generated/errors";
 import { KINDS, LISTS } from "../src/generated/kinds";
 import { make_world, ready, SCOPE } from "./rig";
 import { track } from "./tracked";
@@ -23,4 +24,23 @@ test("kinds and fields called like inherited names are unknown ones (P-41)", asy
   await engine.sync_now();
   expect(engine.record("01980000-0000-7000-8000-000000000009")?.kind).toBe("constructor");
   expect(engine.records("hazard")).toEqual([]);
+});
+
+test("every refusal of the server is told in the words of the person, in both languages", async () => {
+  // The sentences are the catalogue's; the rest of the words needs a page.
+  const locale = { value: "zh" };
+  vi.doMock("../src/i18n", () => ({ locale, t: (key: string) => key }));
+  const { problem_words } = await import("../src/components/problems");
+  for (const code of Object.keys(ERRORS)) {
+    for (const [name, of_the_language] of [
+      ["zh", /[\u4e00-\u9fff]/],
+      ["en", /^[A-Z][^\u4e00-\u9fff]+\.$/],
+    ] as const) {
+      locale.value = name;
+      const words = problem_words({ code, message: "SECRET" });
+      expect(words, `${code} ${name}`).toMatch(of_the_language);
+      expect(words).not.toMatch(/[{}]|SECRET|undefined|null/);
+    }
+  }
+  vi.doUnmock("../src/i18n");
 });

@@ -6,6 +6,7 @@
 import "fake-indexeddb/auto";
 import type { Engine } from "../src/engine";
 import { open_databases } from "../src/store/open";
+import { FakeChannels, FakeLocks } from "./rig";
 
 const QUIET_TURNS = 4;
 const PARTS = ["ops", "view", "blobs", "drafts", "keys"] as const;
@@ -18,12 +19,28 @@ export interface Image {
   local: Map<string, string>;
 }
 
+/** One page of a life. */
+export interface Tab {
+  engine: Engine;
+  frozen: boolean;
+  on_freeze: (() => void)[];
+  on_thaw: (() => void)[];
+}
+
 export interface Life {
   prefix: string;
+  /** Of the tab its user has in front. */
   engine: Engine | null;
+  /** The other tab, and how to freeze and thaw it. */
+  behind: Tab | null;
+  front: Tab | null;
+  locks: FakeLocks;
+  channels: FakeChannels;
   local: Map<string, string>;
   dead: boolean;
   active: number;
+  /** Whether a request is under way. */
+  sending: boolean;
   points: number;
   kill_at: number;
   die: () => void;
@@ -69,6 +86,27 @@ export async function rest(life: Life): Promise<void> {
   for (let quiet = 0; quiet < QUIET_TURNS; quiet = life.active === 0 ? quiet + 1 : 0) await turn();
 }
 
+/** Do it with a death planned; true when it died. */
+export async function mortal(life: Life, kill_at: number, work: () => Promise<void>): Promise<boolean> {
+  const death = new Promise<"died">((done) => {
+    life.die = () => done("died");
+  });
+  life.points = 0;
+  life.kill_at = kill_at;
+  const ended = await Promise.race([
+    work().then(
+      () => "lived",
+      (error: unknown) => ({ error }),
+    ),
+    death,
+  ]);
+  // Who lived on only because nobody looked: what was written after the point is not there.
+  if (life.dead || ended === "died") return true;
+  life.kill_at = 0;
+  if (typeof ended === "object") throw ended.error;
+  return false;
+}
+
 // -------------------------------------------------------------------------------------------------------------- storage
 
 async function with_stores(
@@ -109,9 +147,14 @@ export async function begin(image: Image | null): Promise<Life> {
   const life: Life = {
     prefix: `life${births}`,
     engine: null,
+    behind: null,
+    front: null,
+    locks: new FakeLocks(),
+    channels: new FakeChannels(),
     local: new Map(),
     dead: false,
     active: 0,
+    sending: false,
     points: 0,
     kill_at: 0,
     die: () => undefined,

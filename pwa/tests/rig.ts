@@ -7,6 +7,7 @@ import { iso_with_offset } from "../src/device/clock";
 import { type Engine, open_engine } from "../src/engine";
 import { KINDS } from "../src/generated/kinds";
 import type { Ports } from "../src/ports";
+import { unpack } from "../src/store/unpack";
 import { FakeServer, SCOPE, START_MS } from "./fake_server";
 
 export { json, SCOPE, START_MS, STATION } from "./fake_server";
@@ -123,8 +124,10 @@ export function make_world(seed = 1): World {
         };
       },
       on_wake: () => () => undefined,
+      on_freeze: () => () => undefined,
       open_live: () => () => undefined,
       battery: () => 61,
+      unpack,
       prepare_photo: async (blob) => ({ photo: blob, thumb: null, width: 1, height: 1, taken_at: null, point: null }),
       upload: async (job) => {
         if (world.server.down) throw new TypeError("fetch failed");

@@ -26,3 +26,32 @@ test("colleagues are shown by name, offline too, and not while locked (M-46)", a
   await engine.unlock("u_patrol07a", "123456");
   expect(engine.session.names).toEqual({ u_head: "站长甲" });
 });
+
+test("a sign-out without a network is told with the device's token at the next contact", async () => {
+  const world = make_world();
+  const engine = track(await ready(world));
+  world.server.down = true;
+  await engine.logout();
+  expect(engine.session.phase).toBe("enrolled");
+  expect(world.server.ended).toEqual([]);
+  world.server.down = false;
+  await engine.sync_now();
+  await vi.waitFor(() => expect(world.server.ended).toEqual([["Bearer device-token", "g_patrol07a"]]));
+  await engine.sync_now();
+  expect(world.server.ended).toHaveLength(1);
+});
+
+test("what a person has to do first stays with him until it is done, and comes back after a restart", async () => {
+  const world = make_world();
+  world.server.todo = ["password"];
+  const engine = track(await ready(world));
+  expect(engine.session.todo).toEqual(["password"]);
+  engine.lock();
+  expect(engine.session.todo).toEqual([]);
+  await engine.unlock("u_patrol07a", "123456");
+  expect(engine.session.todo).toEqual(["password"]);
+  await engine.settle_todo("password");
+  engine.lock();
+  await engine.unlock("u_patrol07a", "123456");
+  expect(engine.session.todo).toEqual([]);
+});

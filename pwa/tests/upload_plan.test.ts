@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { plan_failure, TRIES_MAX } from "../src/files/upload_queue";
+import { plan_failure, TRIES_MAX, type UploadDeps, UploadError, UploadQueue } from "../src/files/upload_queue";
+import type { UploadRow } from "../src/store/open";
 
 describe("a failed upload", () => {
   test.each([0, 401, 408, 423, 429, 502, 503, 504, 507])(
@@ -34,5 +35,63 @@ describe("a failed upload", () => {
 
   test("an upload the server forgot begins anew", () => {
     expect([404, 410, 503].map((status) => plan_failure(status, 0).begin_anew)).toEqual([true, true, false]);
+  });
+});
+
+const waiting = (sha256: string): UploadRow => ({
+  sha256,
+  name: "",
+  owner: "hazard",
+  owner_kind: "hazard",
+  role: "photo",
+  mime: "image/jpeg",
+  size: 7,
+  state: "pending",
+  sent: 0,
+  tries: 0,
+  next_try: null,
+  url: null,
+  why: null,
+  created_ms: 0,
+});
+
+describe("a server that has had enough of a device", () => {
+  test("is asked once, waited for as long as it said, and then gets every file", async () => {
+    const rows = new Map(["a", "b", "c"].map((one) => [one, waiting(one)] as const));
+    const asked: string[] = [];
+    const timers: { ms: number; cb: () => void }[] = [];
+    let now = 0;
+    let braked = true;
+    const queue = new UploadQueue({
+      rows,
+      blobs: { open: async () => new Blob(["content"]), put_upload: async () => undefined },
+      transport: {
+        post_json: async (_path: string, body: { sha256: string[] }) => ({
+          have: body.sha256.map((sha256) => ({ sha256, size: 7, state: "stored" })),
+        }),
+      },
+      upload: async (job: { sha256: string }) => {
+        asked.push(job.sha256);
+        if (braked) throw new UploadError(429, "too many", 40_000);
+      },
+      base: () => "http://town",
+      token: () => "token",
+      now: () => now,
+      jitter: () => 0,
+      set_timer: (ms: number, cb: () => void) => {
+        timers.push({ ms, cb });
+        return () => undefined;
+      },
+      changed: () => undefined,
+    } as unknown as UploadDeps);
+    await queue.wake();
+    expect(asked).toEqual(["a"]);
+    expect(timers.map((one) => one.ms)).toEqual([40_000]);
+    expect(rows.get("a")).toMatchObject({ state: "held", tries: 0, why: "http_429" });
+    braked = false;
+    now += 40_000;
+    timers[0]?.cb();
+    await queue.wake();
+    expect([...rows.values()].map((one) => one.state)).toEqual(["delivered", "delivered", "delivered"]);
   });
 });

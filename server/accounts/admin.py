@@ -11,11 +11,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from server.accounts import service
+from server.accounts import second_factor, service
 from server.accounts.audit import note
+from server.accounts.hashing import new_password
 from server.accounts.models import Grant, Post, User
 from server.accounts.tries import folded
 from server.errors import fail
+from server.settings import Settings
 
 
 def _locked_user(session: Session, user_id: str) -> User:
@@ -54,7 +56,8 @@ def rename_user(session: Session, at: int, actor: str, user_id: str, name: str |
         session.flush()
     except IntegrityError:
         raise fail("already_used") from None
-    note(session, at, actor, "user_renamed", user_id, name=name is not None, username=username is not None)
+    given = {"name": name, "username": username}
+    note(session, at, actor, "user_renamed", user_id, fields=[each for each, value in given.items() if value is not None])
     return user
 
 
@@ -96,12 +99,27 @@ def unblock_user(session: Session, at: int, actor: str, user_id: str) -> User:
     return user
 
 
-def reset_password(session: Session, at: int, actor: str, user_id: str, password: str) -> User:
-    """A new password; whoever knew the old one is signed out. Raises `not_found` or `password_weak`."""
+def new_user(session: Session, settings: Settings, at: int, actor: str, username: str, name: str) -> tuple[User, str]:
+    """A new user and his first password, shown once. Raises `already_used`."""
+    password = new_password(username)
+    until = at + settings.first_password_hours * service.HOUR_MS
+    return service.add_user(session, at, actor, username, name, password, until), password
+
+
+def reset_password(session: Session, settings: Settings, at: int, actor: str, user_id: str) -> str:
+    """Another first password; whoever knew the old one is signed out. Raises `not_found`."""
     user = _locked_user(session, user_id)
-    service.set_password(session, at, actor, user, password)
+    password = new_password(user.username)
+    service.set_password(session, at, actor, user, password, at + settings.first_password_hours * service.HOUR_MS)
     end_sessions(session, at, actor, user_id)
-    return user
+    return password
+
+
+def reset_factor(session: Session, at: int, actor: str, user_id: str) -> None:
+    """Take a lost second factor away; whoever has it is signed out. Raises `not_found`."""
+    _locked_user(session, user_id)
+    second_factor.reset(session, at, actor, user_id)
+    end_sessions(session, at, actor, user_id)
 
 
 def end_post(session: Session, at: int, actor: str, post_id: int) -> None:

@@ -15,17 +15,16 @@ from server.accounts.admin_schemas import (
     DeviceCodeOut,
     DevicesOut,
     DevicesQuery,
-    PasswordIn,
+    FirstPasswordOut,
     PostIdOut,
     PostIn,
     PostsOut,
     PostsQuery,
     RenameIn,
-    UserIdOut,
     UserIn,
     UsersQuery,
 )  # fmt: skip
-from server.accounts.calling import settings
+from server.accounts.calling import require_fresh, settings
 from server.accounts.models import User
 from server.accounts.rights import Caller
 from server.accounts.schemas import DoneOut
@@ -68,25 +67,33 @@ def user(caller: Caller, user_id: str) -> dict[str, Any]:
     return _account(user_id)
 
 
+def _first_password(user_id: str, password: str, at: int) -> dict[str, Any]:
+    return {"id": user_id, "password": password, "until": at + settings().first_password_hours * service.HOUR_MS}
+
+
 @endpoint(
-    bp, "POST", "/admin/users", roles=ADMIN, body=UserIn, returns=UserIdOut, status=201,
-    errors=("already_used", "password_weak"), summary="A new user",
+    bp, "POST", "/admin/users", roles=ADMIN, body=UserIn, returns=FirstPasswordOut, status=201,
+    errors=("already_used", "confirm_required"), summary="A new user; his first password is made here and shown once",
 )  # fmt: skip
 def new_user(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """Add a user."""
+    require_fresh()
+    at = now_ms()
     with unit() as session:
-        added = service.add_user(session, now_ms(), caller.user_id or "", body["username"], body["name"], body["password"])
-        return {"id": added.id}
+        added, password = admin.new_user(session, settings(), at, caller.user_id or "", body["username"], body["name"])
+        return _first_password(added.id, password, at)
 
 
 @endpoint(
-    bp, "PATCH", "/admin/users/<user_id>", roles=ADMIN, body=RenameIn, returns=AccountOut, errors=("not_found", "already_used"),
-    summary="Change a user's name or user name",
+    bp, "PATCH", "/admin/users/<user_id>", roles=ADMIN, body=RenameIn, returns=AccountOut,
+    errors=("not_found", "already_used", "confirm_required"), summary="Change a user's name or user name",
 )  # fmt: skip
 def rename_user(caller: Caller, user_id: str, body: dict[str, Any]) -> dict[str, Any]:
     """His id, and so all his work, stays."""
     if body["name"] is None and body["username"] is None:
         raise fail("invalid", errors={"name": ["Nothing to change."]})
+    if body["username"] is not None:
+        require_fresh()
     return _change(caller, user_id, admin.rename_user, body["name"], body["username"])
 
 
@@ -111,12 +118,25 @@ def unblock_user(caller: Caller, user_id: str) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/admin/users/<user_id>/password", roles=ADMIN, body=PasswordIn, returns=AccountOut,
-    errors=("not_found", "password_weak"), summary="A new password; every sign-in of the user ends",
+    bp, "POST", "/admin/users/<user_id>/password", roles=ADMIN, returns=FirstPasswordOut, errors=("not_found", "confirm_required"),
+    summary="Another first password, shown once; every sign-in of the user ends",
 )  # fmt: skip
-def reset_password(caller: Caller, user_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def reset_password(caller: Caller, user_id: str) -> dict[str, Any]:
     """Whoever knew the old one is signed out."""
-    return _change(caller, user_id, admin.reset_password, body["password"])
+    require_fresh()
+    at = now_ms()
+    with unit() as session:
+        return _first_password(user_id, admin.reset_password(session, settings(), at, caller.user_id or "", user_id), at)
+
+
+@endpoint(
+    bp, "POST", "/admin/users/<user_id>/reset-factor", roles=ADMIN, returns=AccountOut, errors=("not_found", "confirm_required"),
+    summary="Take a user's second factor away, as when the phone is lost; every sign-in of the user ends",
+)  # fmt: skip
+def reset_factor(caller: Caller, user_id: str) -> dict[str, Any]:
+    """His next sign-in at a desk sets up another."""
+    require_fresh()
+    return _change(caller, user_id, admin.reset_factor)
 
 
 @endpoint(

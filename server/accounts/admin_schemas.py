@@ -53,6 +53,7 @@ class AuditQuery(PageQuery):
     action = Text(load_default="", validate=validate.Length(max=40))
     target = Text(load_default="", validate=validate.Length(max=80))
     device = Text(load_default="", validate=validate.Length(max=40))
+    address = Text(load_default="", validate=validate.Length(max=60))
     since = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
     until = fields.Integer(load_default=None, allow_none=True, validate=_MOMENT)
 
@@ -79,6 +80,8 @@ class AccountOut(Schema):
     active = fields.Boolean(required=True)
     posts = fields.List(fields.Nested(PostOut), required=True)
     sessions = fields.Integer(required=True)
+    must_change = fields.Boolean(required=True)
+    factor = fields.Boolean(required=True)
     last_login = fields.Integer(required=True, allow_none=True)
 
 
@@ -108,6 +111,8 @@ class AuditOut(Schema):
     target = Text(required=True, allow_none=True)
     target_name = Text(required=True, allow_none=True)
     detail = fields.Dict(required=True, allow_none=True)
+    address = Text(required=True, allow_none=True)
+    request_id = Text(required=True, allow_none=True)
 
 
 class PagedOut(Schema):
@@ -149,10 +154,12 @@ class RenameIn(Schema):
     username = Text(load_default=None, validate=USERNAME)
 
 
-class PasswordIn(Schema):
-    """The new password; every sign-in of the user ends."""
+class FirstPasswordOut(Schema):
+    """A password made by the server, shown once; it opens nothing after `until`, and its user chooses his own at his first sign-in."""
 
-    password = Text(required=True, validate=validate.Length(1, 200))
+    id = Text(required=True)
+    password = Text(required=True)
+    until = fields.Integer(required=True)
 
 
 class DeviceCodeIn(Schema):
@@ -175,13 +182,6 @@ class UserIn(Schema):
 
     username = Text(required=True, validate=USERNAME)
     name = Text(required=True, validate=NAME)
-    password = Text(required=True, validate=validate.Length(1, 200))
-
-
-class UserIdOut(Schema):
-    """Id of the new user."""
-
-    id = Text(required=True)
 
 
 class PostIn(Schema):

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import event, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Device
-from server.db import unit
+from server.db import riding, unit
+from server.ledger.clock import position
 
 SEEN_EVERY_MS = 60_000
 KEYS = ("pending", "oldest", "files", "bytes", "lost", "persisted", "battery")
-# Drifts all the time and alone is no reason to write.
-DRIFTING = {"battery"}
+# Drift all the time and alone are no reason to write.
+DRIFTING = {"battery", "seq"}
 
 
 def read_status(header_line: bytes) -> dict[str, Any]:
-    """The `status` of a sync header, only known keys of plain types; anything unreadable counts as silent."""
+    """The `status` of a sync header, only known keys of plain types, and how far it has read; anything unreadable counts as silent."""
     try:
         header = orjson.loads(header_line)
         status = header.get("status") or {}
-        return {
+        told = {
             key: status[key]
             for key in KEYS
             if isinstance(status.get(key), int | float | bool | str) and len(str(status[key])) <= 40
         }
+        cursor = header.get("cursor")
+        seq = position(cursor) if isinstance(cursor, str) else None
+        return told if seq is None else told | {"seq": seq}
     except (orjson.JSONDecodeError, AttributeError):
         return {}
 
@@ -42,6 +47,15 @@ def held(status: Any, key: str) -> int:
     """A count a device reported of itself; whatever is no count is none."""
     value = status.get(key) if isinstance(status, dict) else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def oldest_ms(status: Any) -> int | None:
+    """When the oldest op was made that the device still holds, by its own clock; None when it holds none or does not say."""
+    value = status.get("oldest") if isinstance(status, dict) else None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _lasting(status: dict[str, Any] | None) -> dict[str, Any]:
@@ -65,11 +79,5 @@ def contact(session: Session, device_id: str, at: int, body: bytes) -> Iterator[
         yield
         return
 
-    def ride(current: Session) -> None:
-        current.execute(told)
-
-    event.listen(session, "before_commit", ride)
-    try:
+    with riding(session, lambda current: current.execute(told)):
         yield
-    finally:
-        event.remove(session, "before_commit", ride)

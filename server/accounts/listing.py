@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from server.accounts.models import Audit, Device, Grant, Post, User
-from server.centre.naming import station_names, user_names
+from server.accounts.audit_chain import SEALED
+from server.accounts.models import Audit, Device, Grant, Post, SecondFactor, User
+from server.centre.naming import devices_named, station_names, user_names
 
 Row = TypeVar("Row")
 
@@ -54,6 +55,7 @@ def described_users(session: Session, users: list[User], at: int) -> list[dict[s
             .group_by(Grant.user_id)
         )
     }
+    factors = set(session.scalars(select(SecondFactor.id).where(SecondFactor.id.in_(ids), SecondFactor.secret.is_not(None))))
     found = []
     for user in users:
         sessions, last = grants.get(user.id, (0, None))
@@ -61,7 +63,7 @@ def described_users(session: Session, users: list[User], at: int) -> list[dict[s
             {
                 "id": user.id, "username": user.username, "name": user.name, "active": user.active,
                 "posts": [_post(post, {user.id: user.name}, names) for post in posts.get(user.id, [])],
-                "sessions": sessions, "last_login": last,
+                "sessions": sessions, "last_login": last, "must_change": user.pw_given, "factor": user.id in factors,
             }
         )  # fmt: skip
     return found
@@ -126,9 +128,9 @@ def list_devices(session: Session, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
-    """Deeds, newest first."""
-    wanted = select(Audit).order_by(Audit.id.desc())
-    for column in (Audit.actor, Audit.action, Audit.target, Audit.device):
+    """Deeds, newest first; seals are no deeds."""
+    wanted = select(Audit).where(Audit.action != SEALED).order_by(Audit.id.desc())
+    for column in (Audit.actor, Audit.action, Audit.target, Audit.device, Audit.address):
         if value := query[column.key]:
             wanted = wanted.where(column == value)
     if query["since"] is not None:
@@ -137,11 +139,14 @@ def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
         wanted = wanted.where(Audit.at < query["until"])
 
     def describe(lines: list[Audit]) -> list[dict[str, Any]]:
-        names = user_names(session, [word for line in lines for word in (line.actor, line.target) if word])
+        named = [word for line in lines for word in (line.actor, line.target) if word]
+        devices = {each: f"{device['letter']} {device['name']}" for each, device in devices_named(session, named).items()}
+        names = station_names(session) | devices | user_names(session, named)
         return [
             {
                 "id": line.id, "at": line.at, "actor": line.actor, "actor_name": names.get(line.actor), "device": line.device,
                 "action": line.action, "target": line.target, "target_name": names.get(line.target or ""), "detail": line.detail,
+                "address": line.address, "request_id": line.request_id,
             }
             for line in lines
         ]  # fmt: skip

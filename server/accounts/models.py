@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, JsonText
@@ -23,6 +23,26 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(60))
     pw_hash: Mapped[str] = mapped_column(String(200))
     active: Mapped[bool] = mapped_column(default=True)
+    # Somebody else chose the password: its user has to choose his own before anything but his work is open to him.
+    pw_given: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # A given password opens nothing after this.
+    pw_until: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class SecondFactor(Base):
+    """A user's codes (second_factor.py). `id` is the user's; without `secret` there is none, `pending` is one he has not confirmed yet.
+
+    Both are sealed. `last_step` is the time step of the last code taken; `codes` are slow hashes of recovery codes not used yet.
+    """
+
+    __tablename__ = "second_factor"
+    id: Mapped[str] = mapped_column(ForeignKey("user.id"), primary_key=True)
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    pending: Mapped[bytes | None] = mapped_column(LargeBinary)
+    since: Mapped[int | None] = mapped_column(BigInteger)
+    last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    salt: Mapped[str] = mapped_column(String(32))
+    codes: Mapped[Any] = mapped_column(JsonText, nullable=True)
 
 
 class Post(Base):
@@ -66,6 +86,11 @@ class Grant(Base):
     created_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger)
     revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+    # Of desks only (sessions.py): when somebody last touched it.
+    seen_at: Mapped[int | None] = mapped_column(BigInteger)
+    # When all that signs in here was last shown: the password, and the code of who has one.
+    confirmed_at: Mapped[int | None] = mapped_column(BigInteger)
+    address: Mapped[str | None] = mapped_column(String(60))
 
 
 class EnrolCode(Base):
@@ -91,7 +116,7 @@ class LoginTry(Base):
 
 
 class Audit(Base):
-    """Who did what when. `target` and `detail` hold ids and codes, never names, numbers or addresses of people."""
+    """Who did what when, from which network address. `target` and `detail` hold ids and codes, never names or numbers of people."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -101,3 +126,5 @@ class Audit(Base):
     action: Mapped[str] = mapped_column(String(40), index=True)
     target: Mapped[str | None] = mapped_column(String(80), index=True)
     detail: Mapped[Any] = mapped_column(JsonText, nullable=True)
+    address: Mapped[str | None] = mapped_column(String(60))
+    request_id: Mapped[str | None] = mapped_column(String(32))

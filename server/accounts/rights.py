@@ -1,9 +1,11 @@
-"""What users and devices may see and write, computed from posts that are valid now (P-40).
+"""What users and devices may see and write, computed from posts that are valid now (P-40, P-45).
 
 Owns Caller and its computation. Reads only. Operators and administrators hold the whole town; patrollers and heads their
-stations. What a device may write is what all users who ever signed in on it may, because any of their ops may arrive late;
-what it receives is what users with a sign-in that still holds may see, and only when one of them asks: the device's own
-token lies unsealed on the handheld and must give a finder of it nothing (push_only).
+stations. An op is judged by the posts of the user it names, and any user who ever signed in on the device may be named,
+because work may arrive late. What is read through the API is what the signed-in user himself may see. A device is one drawer for
+those who share it: its feeds are those of all users with a sign-in that holds, people's data only through a post at their station,
+and they come only when one of these users asks: the device's own token lies unsealed on the handheld and must give a finder of it
+nothing (push_only).
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from server.accounts.models import Device, Grant
+from server.ledger.feeds import best, masked
 from sync.judge import Rights, UserRights
 
 TOWN = "town"
+# The kind of a device that is another node: it meets this one and brings what it judged itself (P-60).
+NODE = "node"
 TOWN_ROLES = frozenset({"operator", "admin"})
 ROLES = ("patroller", "head", "operator", "admin")
 
@@ -28,17 +33,17 @@ def station_scope(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking. `user_id` None: the device itself, nobody unlocked."""
+    """Who is asking. `user_id` None: the device itself, nobody unlocked. `scopes`: what this user may read; `feeds`: what the device holds."""
 
     device_id: str
     dev_kind: str
     user_id: str | None
     grant_id: str | None
-    user_ids: tuple[str, ...]
     rights: Rights
-    scopes: tuple[str, ...]
-    roles: frozenset[str]
-    stations: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+    roles: frozenset[str] = frozenset()
+    stations: tuple[str, ...] = ()
     revoked: bool = False
     push_only: bool = False
 
@@ -46,17 +51,6 @@ class Caller:
     def all_town(self) -> bool:
         """Whether the signed-in user sees every station."""
         return bool(self.roles & TOWN_ROLES)
-
-    @property
-    def pull_scopes(self) -> tuple[str, ...]:
-        """Scopes whose records come down by sync. A desk gets those of the town only: people are shown to it masked, on request."""
-        return tuple(scope for scope in self.scopes if scope == TOWN) if self.dev_kind == "desk" else self.scopes
-
-    @property
-    def own_scopes(self) -> frozenset[str]:
-        """Scopes of the signed-in user alone (not of other users of the device)."""
-        user = self.rights.users.get(self.user_id or "")
-        return user.scopes if user is not None else frozenset()
 
 
 # One reading for every request: who ever signed in on a device, whether a sign-in still holds, and the posts valid now.
@@ -88,30 +82,39 @@ def rights_of(posts: list[tuple[str, str | None]]) -> UserRights:
     """What posts (role, station code) give together."""
     roles = frozenset(role for role, _ in posts)
     scopes = {station_scope(station) for _, station in posts if station}
-    return UserRights(roles, frozenset(scopes | {TOWN} if posts else scopes), bool(roles & TOWN_ROLES))
+    at = {scope: frozenset(role for role, station in posts if station is None or station_scope(station) == scope) for scope in scopes}
+    elsewhere = {scope: held for scope, held in at.items() if held != roles}
+    return UserRights(roles, frozenset(scopes | {TOWN} if posts else scopes), bool(roles & TOWN_ROLES), elsewhere)
 
 
 def all_scopes(session: Session) -> tuple[str, ...]:
     """Every scope the ledger has ever fed."""
-    return tuple(row[0] for row in session.execute(text("SELECT scope FROM scope_digest ORDER BY scope")))
+    return tuple(row[0] for row in session.execute(text("SELECT DISTINCT scope FROM scope_digest ORDER BY scope")))
 
 
 def build_caller(session: Session, device: Device, grant: Grant | None, at: int, *, ended: bool = False) -> Caller:
-    """Compute the caller of a request from its device and, when a user signed in, its grant. An ended grant receives nothing."""
+    """Compute the caller of a request from its device and, when a user signed in, its grant. An ended grant only delivers, as the device."""
     if device.revoked_at is not None:
-        rights = Rights({}, blocked="device_revoked")
-        return Caller(device.id, device.kind, None, None, (), rights, (), frozenset(), (), revoked=True)
+        return Caller(device.id, device.kind, None, None, Rights({}, blocked="device_revoked"), revoked=True)
     users, live = _who_signed_in(session, device.id, at)
-    if ended:
-        return Caller(device.id, device.kind, None, None, (), Rights(users), (), frozenset(), ())
-    scopes: set[str] = {TOWN}
-    for user_id in live & users.keys():
-        scopes |= users[user_id].scopes
-        if users[user_id].all_scopes:
-            scopes.update(all_scopes(session))
-    me = users.get(grant.user_id) if grant is not None else None
-    stations = sorted(scope.partition(":")[2] for scope in (me.scopes if me else ()) if scope.startswith("station:"))
+    everywhere = all_scopes(session) if any(each.all_scopes for each in users.values()) else ()
+    feeds = _feeds(device, [users[user_id] for user_id in live], everywhere)
+    if grant is None or ended:
+        return Caller(device.id, device.kind, None, None, Rights(users), feeds=feeds, push_only=True)
+    me = users[grant.user_id]
+    scopes = {TOWN} | me.scopes | set(everywhere if me.all_scopes else ())
+    stations = sorted(scope.partition(":")[2] for scope in me.scopes if scope.startswith("station:"))
     return Caller(
-        device.id, device.kind, grant.user_id if grant else None, grant.id if grant else None, tuple(sorted(live)),
-        Rights(users), tuple(sorted(scopes)), me.roles if me else frozenset(), tuple(stations), push_only=grant is None,
-    )  # fmt: skip
+        device.id, device.kind, grant.user_id, grant.id, Rights(users), tuple(sorted(scopes)), feeds, me.roles, tuple(stations)
+    )
+
+
+def _feeds(device: Device, users: list[UserRights], everywhere: tuple[str, ...]) -> tuple[str, ...]:
+    """What comes down by sync. A desk gets the town's records only: the rest is shown to it on request, people masked."""
+    found = {TOWN}
+    if device.kind != "desk":
+        for user in users:
+            found |= user.scopes
+            if user.all_scopes:
+                found.update(masked(scope) for scope in everywhere if scope != TOWN)
+    return best(found)

@@ -1,4 +1,7 @@
-"""HTTP of accounts: enrol, sign in and out, who am I; the administrator's endpoints are in admin_routes.py. Thin: parse, call, answer."""
+"""HTTP of accounts: enrol, sign in and out, who am I. Thin: parse, call, answer.
+
+What a person does to his own sign-ins is in own_routes.py, the administrator's endpoints are in admin_routes.py.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,17 @@ import binascii
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import request
+from flask import current_app, g
 
-import server.accounts.admin_routes  # noqa: F401 - its endpoints belong to the same blueprint
-from server.accounts import bp, service, tries
-from server.accounts.calling import bearer_device, settings
+import server.accounts.admin_routes
+import server.accounts.own_routes  # noqa: F401 - their endpoints belong to the same blueprint
+from server.accounts import bp, second_factor, service, sessions, tries
+from server.accounts.calling import bearer_device, settings, source, todo_of
 from server.accounts.listing import list_colleagues
 from server.accounts.models import Device, User
 from server.accounts.rights import Caller, build_caller
-from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut, PasswordIn, PasswordOut
+from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
+from server.brakes import NEW_DESK
 from server.db import db, unit
 from server.errors import fail
 from server.ledger.clock import now_ms
@@ -37,10 +42,6 @@ def _town() -> dict[str, str]:
     return {"name": settings().town_name}
 
 
-def _source() -> str:
-    return request.remote_addr or "unknown"
-
-
 def _login_device(at: int, desk: bool) -> Device | None:
     """The device to sign in on; None: this browser is to become one. Raises `device_unknown` or `device_revoked`."""
     device = bearer_device(at)
@@ -60,11 +61,11 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
     at = now_ms()
     session = db.session()
     key = _key_bytes(body["public_key"])
-    tried = tries.Try(None, None, _source())
+    tried = tries.Try(None, None, source())
     with unit(session):
         tries.take(session, settings(), at, tried)
     with unit(session):
-        done = service.enrol(session, at, body["code"], body["name"], key)
+        done = service.enrol(session, settings(), at, body["code"], body["name"], key)
         tries.forgive(session, tried)
     return {
         "device_id": done.device.id, "device_token": done.token, "letter": done.device.letter, "name": done.device.name,
@@ -75,34 +76,52 @@ def enrol(body: dict[str, Any]) -> dict[str, Any]:
 
 @endpoint(
     bp, "POST", "/login", auth="none", body=LoginIn, returns=LoginOut,
-    errors=("login_failed", "too_many_tries", "device_unknown", "device_revoked"),
+    errors=(
+        "login_failed", "password_expired", "code_required", "code_wrong", "code_clock", "too_many_tries", "too_many_requests", "device_unknown",
+        "device_revoked",
+    ),
     summary="Sign a user in on this device",
 )  # fmt: skip
 def login(body: dict[str, Any]) -> dict[str, Any]:
-    """Sign in; a browser without a device becomes a desk device. What is wrong with the device is told before the password is looked at."""
+    """Sign in; a browser without a device becomes a desk device. What is wrong with the device is told before the password is looked at.
+
+    A handheld is a factor itself, given out by the town; at a desk a user who has codes shows one.
+    """
     at = now_ms()
     session = db.session()
     device = _login_device(at, body["desk"])
-    tried = tries.Try(body["username"], device.id if device is not None else None, _source())
+    g.tried_name = body["username"]
+    tried = tries.Try(body["username"], device.id if device is not None else None, source())
     with unit(session):
         tries.take(session, settings(), at, tried)
     user = service.check_password(session, body["username"], body["password"])
-    session.rollback()
     if user is None:
-        with unit(session):
-            service.note_failed(session, at, body["username"], device)
         raise fail("login_failed")
+    if user.pw_given and user.pw_until is not None and user.pw_until <= at:
+        raise fail("password_expired")
+    user_id, factor = user.id, second_factor.held(session, user.id)
+    session.rollback()
+    if factor and (device is None or device.kind == sessions.DESK):
+        # The try is given back after both: or who knows the password could guess codes for ever.
+        second_factor.check(session, settings(), at, user_id, body["code"])
+    if device is None:
+        current_app.extensions["xunan_brakes"].take(NEW_DESK, user_id, at)
     with unit(session):
+        user = session.get_one(User, user_id)
         device, token = _login_device(at, body["desk"]), None
         if device is None:
-            enrolled = service.add_device(session, at, "desk", f"desk {user.username}", None, None)
+            enrolled = service.add_device(session, at, "desk", f"电脑 {user.username}", None, None)
             device, token = enrolled.device, enrolled.token
         tries.forgive(session, tried)
-        grant, grant_token = service.sign_in(session, settings(), at, user, device)
+        # A handheld asks for no code: it opens the posts of who has one, and not yet how he signs in.
+        whole = device.kind == sessions.DESK or not factor
+        grant, grant_token = service.sign_in(session, settings(), at, user, device, source(), whole=whole)
         session.flush()
         caller = build_caller(session, device, grant, at)
         described = service.describe_user(session, user, at)
+        todo = todo_of(caller.roles, device, given=user.pw_given, factor=factor)
     return {
+        "todo": todo, "lock_minutes": sessions.lock_minutes(settings(), device),
         "grant_id": grant.id, "grant_token": grant_token, "expires_at": grant.expires_at, "user": described,
         "scopes": caller.scopes, "device_id": device.id, "device_token": token, "letter": device.letter, "town": _town(),
         "addresses": settings().addresses,
@@ -110,7 +129,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@endpoint(bp, "POST", "/logout", returns=DoneOut, summary="End this sign-in; unsent work stays on the device")
+@endpoint(bp, "POST", "/logout", returns=DoneOut, setting_up=True, when_idle=True, summary="End this sign-in; unsent work stays on the device")
 def logout(caller: Caller) -> dict[str, bool]:
     """End the grant."""
     with unit() as session:
@@ -118,30 +137,7 @@ def logout(caller: Caller) -> dict[str, bool]:
     return {"done": True}
 
 
-@endpoint(
-    bp, "POST", "/password", body=PasswordIn, returns=PasswordOut, errors=("login_failed", "password_weak", "too_many_tries"),
-    summary="Change one's own password; other sign-ins end",
-)  # fmt: skip
-def password(caller: Caller, body: dict[str, Any]) -> dict[str, int]:
-    """The old one is asked for and counted like a sign-in: a handheld left open is no way to a new one."""
-    at = now_ms()
-    session = db.session()
-    user = session.get(User, caller.user_id)
-    if user is None:
-        raise fail("login_required")
-    tried = tries.Try(user.username, caller.device_id, _source())
-    with unit(session):
-        tries.take(session, settings(), at, tried)
-    found = service.check_password(session, user.username, body["old"])
-    session.rollback()
-    if found is None:
-        raise fail("login_failed")
-    with unit(session):
-        tries.forgive(session, tried)
-        return {"ended": service.change_password(session, at, found, body["new"], caller.grant_id or "")}
-
-
-@endpoint(bp, "GET", "/me", returns=MeOut, summary="Who is signed in")
+@endpoint(bp, "GET", "/me", returns=MeOut, setting_up=True, summary="Who is signed in")
 def me(caller: Caller) -> dict[str, Any]:
     """The signed-in user."""
     session = db.session()
@@ -150,8 +146,10 @@ def me(caller: Caller) -> dict[str, Any]:
     if user is None or device is None:
         raise fail("login_required")
     described = service.describe_user(session, user, now_ms())
+    todo = todo_of(caller.roles, device, given=user.pw_given, factor=second_factor.held(session, user.id))
+    told = {"user": described, "device_id": device.id, "scopes": caller.scopes, "todo": todo}
     session.rollback()
-    return {"user": described, "device_id": device.id, "scopes": caller.scopes}
+    return told
 
 
 @endpoint(

@@ -17,6 +17,9 @@ class Text(fields.String):
         return text
 
 
+CODE = Text(load_default=None, allow_none=True, validate=validate.Length(1, 40))
+
+
 class EnrolIn(Schema):
     """One-time code and what the device says of itself."""
 
@@ -46,24 +49,20 @@ class EnrolOut(Schema):
 
 
 class LoginIn(Schema):
-    """User name and password; `desk` registers this browser as a desk device when it has no token."""
+    """User name and password; `desk` registers this browser as a desk device when it has no token. `code`: the second factor, at a desk."""
 
     username = Text(required=True, validate=validate.Length(1, 60))
     password = Text(required=True, validate=validate.Length(1, 200))
     desk = fields.Boolean(load_default=False)
+    code = CODE
 
 
 class PasswordIn(Schema):
-    """The password that holds, and the one that shall."""
+    """The password that holds, and the one that shall. A first password just used to sign in need not be typed again."""
 
-    old = Text(required=True, validate=validate.Length(1, 200))
+    old = Text(load_default=None, allow_none=True, validate=validate.Length(1, 200))
     new = Text(required=True, validate=validate.Length(1, 200))
-
-
-class PasswordOut(Schema):
-    """How many other sign-ins ended."""
-
-    ended = fields.Integer(required=True)
+    code = CODE
 
 
 class StationPostOut(Schema):
@@ -85,7 +84,7 @@ class UserOut(Schema):
 
 
 class LoginOut(Schema):
-    """A grant; tokens are shown this once."""
+    """A grant; tokens are shown this once. `todo` as in /me; `lock_minutes`: without a touch, until the screen locks."""
 
     grant_id = Text(required=True)
     grant_token = Text(required=True)
@@ -98,11 +97,14 @@ class LoginOut(Schema):
     town = fields.Nested(TownOut, required=True)
     addresses = fields.List(Text(), required=True)
     device_secret = Text(required=True)
+    todo = fields.List(Text(), required=True)
+    lock_minutes = fields.Integer(required=True)
 
 
 class MeOut(Schema):
-    """Who is signed in on which device."""
+    """Who is signed in on which device, and what he has to do first: choose a `password`, set up a `factor`."""
 
+    todo = fields.List(Text(), required=True)
     user = fields.Nested(UserOut, required=True)
     device_id = Text(required=True)
     scopes = fields.List(Text(), required=True)
@@ -119,6 +121,74 @@ class ColleaguesOut(Schema):
     """People who hold, or held, a post where the caller may look."""
 
     items = fields.List(fields.Nested(ColleagueOut), required=True)
+
+
+class ConfirmIn(Schema):
+    """The password again. `whole`: with everything that signs in, before that is changed; else it only unlocks an idle desk."""
+
+    password = Text(required=True, validate=validate.Length(1, 200))
+    code = CODE
+    whole = fields.Boolean(load_default=False)
+
+
+class CodeIn(Schema):
+    """A code of the authenticator app."""
+
+    code = Text(required=True, validate=validate.Length(1, 40))
+
+
+class FactorOut(Schema):
+    """The second factor of who asks; `due`: the town asks him for one at a desk."""
+
+    on = fields.Boolean(required=True)
+    due = fields.Boolean(required=True)
+    since = fields.Integer(required=True, allow_none=True)
+    recovery_left = fields.Integer(required=True)
+
+
+class FactorBegunOut(Schema):
+    """A secret, shown once: to type, and as the text of the QR."""
+
+    secret = Text(required=True)
+    qr = Text(required=True)
+
+
+class RecoveryCodesOut(Schema):
+    """Codes for a lost phone, each for once, shown once."""
+
+    codes = fields.List(Text(), required=True)
+
+
+class SignInOut(Schema):
+    """One of one's own sign-ins."""
+
+    id = Text(required=True)
+    current = fields.Boolean(required=True)
+    kind = Text(required=True)
+    name = Text(required=True)
+    letter = Text(required=True)
+    address = Text(required=True, allow_none=True)
+    since = fields.Integer(required=True)
+    seen = fields.Integer(required=True, allow_none=True)
+    ends = fields.Integer(required=True)
+
+
+class SignInsOut(Schema):
+    """One's own sign-ins that hold, the present one first."""
+
+    items = fields.List(fields.Nested(SignInOut), required=True)
+
+
+class EndedIn(Schema):
+    """Sign-ins this device ended while it had no network."""
+
+    grants = fields.List(Text(validate=validate.Length(1, 40)), required=True, validate=validate.Length(1, 50))
+
+
+class EndedOut(Schema):
+    """How many sign-ins ended."""
+
+    ended = fields.Integer(required=True)
 
 
 class DoneOut(Schema):

@@ -7,20 +7,18 @@ and cost the same time; a code is used once; a token is stored only as its hash.
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from server.accounts import sessions
 from server.accounts.audit import note
-from server.accounts.models import Device, EnrolCode, Grant, Post, User
+from server.accounts.hashing import NOBODY, code_hash, hash_password, is_password, new_code, token_hash
+from server.accounts.models import Device, EnrolCode, Grant, Post, SecondFactor, User
 from server.accounts.passwords import is_weak
 from server.accounts.rights import ROLES
 from server.accounts.tries import folded
@@ -29,11 +27,7 @@ from server.errors import fail
 from server.settings import Settings
 
 HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 LETTER_TRIES_MAX = 50
-# OWASP's smallest argon2id set: 26 ms here, so that a morning of sign-ins does not stall the sync.
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +36,6 @@ class Enrolled:
 
     device: Device
     token: str
-
-
-def token_hash(token: str) -> str:
-    """SHA-256 of a random token; enough for 256 random bits."""
-    return sha256(token.encode()).hexdigest()
-
-
-def code_hash(code: str) -> str:
-    """Hash of a one-time code as typed: case and separators do not count."""
-    return sha256(re.sub(r"[^A-Z0-9]", "", code.upper()).encode()).hexdigest()
 
 
 def letter_of(index: int) -> str:
@@ -71,14 +55,13 @@ def make_code(
     session: Session, settings: Settings, at: int, actor: str, name: str, station_code: str | None
 ) -> tuple[str, int]:
     """A fresh one-time enrolment code such as `XK4P-7TQM-2HWD`; returns (code, expires_at ms)."""
-    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-    raw = "".join(secrets.choice(alphabet) for _ in range(12))
+    code = new_code()
     expires = at + settings.enrol_code_hours * HOUR_MS
     session.add(
-        EnrolCode(code_hash=code_hash(raw), name=name, station_code=station_code, created_by=actor, expires_at=expires)
+        EnrolCode(code_hash=code_hash(code, settings.secret_key), name=name, station_code=station_code, created_by=actor, expires_at=expires)
     )
     note(session, at, actor, "device_code", station_code)
-    return "-".join((raw[:4], raw[4:8], raw[8:])), expires
+    return code, expires
 
 
 def add_device(
@@ -103,9 +86,9 @@ def add_device(
     raise AssertionError("unreachable")
 
 
-def enrol(session: Session, at: int, code: str, name: str, public_key: bytes | None) -> Enrolled:
+def enrol(session: Session, settings: Settings, at: int, code: str, name: str, public_key: bytes | None) -> Enrolled:
     """Trade a one-time code for a device. Raises `enrol_code_invalid`."""
-    row = session.get(EnrolCode, code_hash(code), with_for_update=True)
+    row = session.get(EnrolCode, code_hash(code, settings.secret_key), with_for_update=True)
     if row is None or row.used_at is not None or row.expires_at <= at:
         raise fail("enrol_code_invalid")
     enrolled = add_device(session, at, "handheld", name or row.name, row.station_code, public_key)
@@ -118,25 +101,26 @@ def enrol(session: Session, at: int, code: str, name: str, public_key: bytes | N
 def check_password(session: Session, username: str, password: str) -> User | None:
     """The user whose password this is. An unknown name costs the same hash as a known one."""
     user = session.scalar(select(User).where(func.lower(User.username) == folded(username)))
-    try:
-        _hasher.verify(user.pw_hash if user is not None else _NOBODY, password)
-    except (Argon2Error, InvalidHashError):
+    if not is_password(user.pw_hash if user is not None else NOBODY, password):
         return None
     return user if user is not None and user.active else None
 
 
-def note_failed(session: Session, at: int, username: str, device: Device | None) -> None:
-    """A wrong password leaves a trace: whose name was tried and on what; a name that is nobody's is not kept."""
-    user = session.scalar(select(User.id).where(func.lower(User.username) == folded(username)))
-    note(session, at, "", "login_failed", user, device.id if device is not None else None)
+def user_named(session: Session, username: str) -> str | None:
+    """The id behind a user name as typed, if there is one."""
+    return session.scalar(select(User.id).where(func.lower(User.username) == folded(username)))
 
 
-def sign_in(session: Session, settings: Settings, at: int, user: User, device: Device) -> tuple[Grant, str]:
-    """A grant of the user on the device and its token."""
+def sign_in(
+    session: Session, settings: Settings, at: int, user: User, device: Device, address: str | None = None, *, whole: bool = True
+) -> tuple[Grant, str]:
+    """A grant of the user on the device and its token; his former one there ends. `whole`: everything that signs him in was shown."""
+    sessions.make_room(session, at, user.id, device)
     token = secrets.token_urlsafe(32)
     grant = Grant(
         id=f"g_{secrets.token_hex(8)}", user_id=user.id, device_id=device.id, token_hash=token_hash(token),
-        created_at=at, expires_at=at + settings.grant_days * DAY_MS,
+        created_at=at, expires_at=at + sessions.lifetime_ms(settings, device),
+        seen_at=at if device.kind == sessions.DESK else None, confirmed_at=at if whole else None, address=address,
     )  # fmt: skip
     session.add(grant)
     note(session, at, user.id, "login", device=device.id)
@@ -153,11 +137,13 @@ def sign_out(session: Session, at: int, grant_id: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What a token stands for. `ended`: a sign-in that was closed, ran out, or whose user is blocked."""
+    """What a token stands for. `ended`: a sign-in that was closed, ran out, or whose user is blocked. `given`: he did not choose his password."""
 
     device: Device
     grant: Grant | None = None
     ended: bool = False
+    given: bool = False
+    factor: bool = False
 
 
 def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
@@ -165,47 +151,41 @@ def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
     hashed = token_hash(token)
     # A person's token first: nearly every request carries one.
     row = session.execute(
-        select(Grant, Device, User.active)
+        select(Grant, Device, User.active, User.pw_given, SecondFactor.secret.is_not(None))
         .join(Device, Device.id == Grant.device_id)
         .join(User, User.id == Grant.user_id)
+        .outerjoin(SecondFactor, SecondFactor.id == Grant.user_id)
         .where(Grant.token_hash == hashed)
     ).first()
     if row is None:
         device = session.scalar(select(Device).where(Device.token_hash == hashed))
         return Bearer(device) if device is not None else None
-    grant, held, active = row
-    return Bearer(held, grant, ended=grant.revoked_at is not None or grant.expires_at <= at or not active)
+    grant, held, active, given, factor = row
+    return Bearer(held, grant, grant.revoked_at is not None or grant.expires_at <= at or not active, given, factor)
 
 
-def set_password(session: Session, at: int, actor: str, user: User, password: str) -> None:
-    """Change a password. Raises `password_weak`."""
-    if is_weak(password, (user.username,)):
+def set_password(session: Session, at: int, actor: str, user: User, password: str, given_until: int | None = None) -> None:
+    """Change a password; one with an end is given, and its user has to choose his own. Raises `password_weak`."""
+    if is_weak(password, (user.username,)) or (user.pw_given and is_password(user.pw_hash, password)):
         raise fail("password_weak")
-    user.pw_hash = _hasher.hash(password)
+    user.pw_hash = hash_password(password)
+    user.pw_given, user.pw_until = given_until is not None, given_until
     note(session, at, actor, "password_set", user.id)
 
 
 def change_password(session: Session, at: int, user: User, password: str, grant_id: str) -> int:
     """A user's own new password; every other sign-in of his ends. Gives how many. Raises `password_weak`."""
     set_password(session, at, user.id, user, password)
-    ended = session.scalars(
-        update(Grant)
-        .where(Grant.user_id == user.id, Grant.id != grant_id, Grant.revoked_at.is_(None))
-        .values(revoked_at=at)
-        .returning(Grant.id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    note(session, at, user.id, "sessions_ended", user.id, count=len(ended))
-    return len(ended)
+    return sessions.end_others(session, at, user.id, grant_id)
 
 
-def add_user(session: Session, at: int, actor: str, username: str, name: str, password: str) -> User:
+def add_user(session: Session, at: int, actor: str, username: str, name: str, password: str, given_until: int | None = None) -> User:
     """A new user; his user name is kept in one spelling. Raises `already_used` or `password_weak`."""
     username = folded(username)
     if session.scalar(select(User.id).where(func.lower(User.username) == username)) is not None:
         raise fail("already_used")
-    user = User(id=f"u_{secrets.token_hex(6)}", username=username, name=name, pw_hash="", active=True)
-    set_password(session, at, actor, user, password)
+    user = User(id=f"u_{secrets.token_hex(6)}", username=username, name=name, pw_hash="", pw_given=False, active=True)
+    set_password(session, at, actor, user, password, given_until)
     session.add(user)
     try:
         session.flush()

@@ -81,7 +81,29 @@ class Try:
         return sorted([*self.ceilings, *([self.pair_key] if self.pair_key else [])])
 
 
-def take(session: Session, settings: Settings, at: int, tried: Try) -> None:
+@dataclass(frozen=True, slots=True)
+class FactorTry:
+    """Who tries a code: counted for the user alone, wherever he tries from. Only who knows the password gets so far."""
+
+    user_id: str
+
+    @property
+    def pair_key(self) -> str:
+        """Counts the codes of one user."""
+        return _key("c", self.user_id)
+
+    @property
+    def ceilings(self) -> list[str]:
+        """None beside it."""
+        return []
+
+    @property
+    def keys(self) -> list[str]:
+        """The one."""
+        return [self.pair_key]
+
+
+def take(session: Session, settings: Settings, at: int, tried: Try | FactorTry) -> None:
     """Count one try, or raise `too_many_tries` and count nothing. The caller holds the transaction and commits it at once."""
     for key in tried.keys:
         session.execute(
@@ -121,12 +143,13 @@ def _count_ceiling(row: LoginTry, settings: Settings, at: int) -> None:
     row.count = level + 1
 
 
-def forgive(session: Session, tried: Try) -> None:
-    """A try that was right: the name starts anew, the ceilings get their one back."""
-    if tried.pair_key is not None:
-        session.execute(delete(LoginTry).where(LoginTry.key == tried.pair_key))
-    for key in sorted(tried.ceilings):
-        session.execute(update(LoginTry).where(LoginTry.key == key, LoginTry.count > 0).values(count=LoginTry.count - 1))
+def forgive(session: Session, tried: Try | FactorTry) -> None:
+    """A try that was right: the name starts anew, the ceilings get their one back. In the order of `take`, or two sign-ins at once lock each other."""
+    for key in tried.keys:
+        if key == tried.pair_key:
+            session.execute(delete(LoginTry).where(LoginTry.key == key))
+        else:
+            session.execute(update(LoginTry).where(LoginTry.key == key, LoginTry.count > 0).values(count=LoginTry.count - 1))
 
 
 def prune(session: Session, at: int) -> None:

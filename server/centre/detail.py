@@ -157,6 +157,8 @@ def record_detail(session: Session, reader: Reader, rec: str) -> dict[str, Any] 
         return None
     record, row = loaded
     kind = kind_named(row["kind"])
+    if record.erased is not None:
+        return _erased_detail(session, record, row)
     values = _values(session, kind, record)
     wire = record.to_wire()
     disputes = merge_kinds.disputes(record)
@@ -194,6 +196,19 @@ def record_detail(session: Session, reader: Reader, rec: str) -> dict[str, Any] 
         title = titles(session, reader, "person", [shown["person"]]).get(shown["person"], title)
     detail["title"] = title or rec
     return detail
+
+
+def _erased_detail(session: Session, record: Record, row: dict[str, Any]) -> dict[str, Any]:
+    """Of an erased record: that it was, and who erased it when and why."""
+    erasure = core_table("erasure")
+    said = session.execute(select(erasure.c.at, erasure.c.why, erasure.c.author).where(erasure.c.rec == record.id)).one()
+    by = user_names(session, [said.author]).get(said.author, said.author)
+    return {
+        "id": record.id, "kind": row["kind"], "scope": row["scope"], "station": station_of(row["scope"]), "seq": row["seq"],
+        "visible": False, "v": {}, "masked": [], "counters": {}, "state": record.to_wire(), "heads": {}, "disputes": [], "waiting": [],
+        "files": {"total": 0, "delivered": 0}, "attachments": [], "stations": station_names(session), "related": [], "users": {},
+        "refs": {}, "title": record.id, "erased": {"at": said.at, "why": said.why, "by": by},
+    }  # fmt: skip
 
 
 def _values(session: Session, kind: Kind | None, record: Record) -> dict[str, Any]:

@@ -87,6 +87,9 @@ def _typed_cell(field: Field, value: Any, names: dict[str, dict[str, str]]) -> s
         return datetime.fromtimestamp(value / 1000, TOWN_TIME).strftime("%Y-%m-%d %H:%M:%S")
     if field.type == "user":
         return names["users"].get(str(value), str(value))
+    if field.codes is not None:
+        each = value if isinstance(value, list) else [value]
+        return "、".join(names["refs"].get(str(code), str(code)) for code in each)[:CELL_MAX]
     if field.type == "ref":
         return names["refs"].get(str(value), str(value))
     if field.type == "point" and isinstance(value, dict):

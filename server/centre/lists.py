@@ -153,7 +153,7 @@ def shown_row(kind: Kind, row: Any, omit: tuple[str, ...] = ()) -> dict[str, Any
     masked = {name: mask_value(kind, kind.field(name), value) for name, value in values.items()}
     return {
         "id": row["id"], "kind": kind.name, "scope": row["scope"], "station": station_of(row["scope"]),
-        "seq": row["seq"], "in_dispute": bool(row["in_dispute"]),
+        "in_dispute": bool(row["in_dispute"]),
         "created_at": row["created_at"], "updated_at": row["updated_at"], "v": masked,
     }  # fmt: skip
 

@@ -73,13 +73,28 @@ def titles(session: Session, reader: Reader, kind_name: str, ids: Iterable[str])
     return found
 
 
+def titles_by_code(session: Session, reader: Reader, kind_name: str, codes: Iterable[str]) -> dict[str, str]:
+    """Titles of the records of a kind that the reader may see, by their code."""
+    kind, table = kind_named(kind_name), table_of(kind_name)
+    if kind is None:
+        return {}
+    found: dict[str, str] = {}
+    for part in _chunks(codes):
+        rows = session.execute(select(table.c.code, table.c.scope, table.c[kind.title_field]).where(table.c.code.in_(part), table.c.life))
+        found.update((code, str(title)) for code, scope, title in rows if title is not None and reader.may_see(scope))
+    return found
+
+
 def names_in(session: Session, reader: Reader, kind: Kind, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Look up everything that the values of some rows of a kind point to: {users, refs}."""
+    """Look up everything that the values of some rows of a kind point to: {users, refs}; names of codes stand among the refs."""
     users: set[str] = set()
     refs: dict[str, set[str]] = {}
+    codes: dict[str, set[str]] = {}
     for values in rows:
         for field in kind.fields:
             value = values.get(field.name)
+            if field.codes is not None:
+                codes.setdefault(field.codes, set()).update(each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
             if not isinstance(value, str):
                 continue
             if field.type == "user":
@@ -89,4 +104,6 @@ def names_in(session: Session, reader: Reader, kind: Kind, rows: Iterable[Mappin
     named: dict[str, str] = {}
     for name, ids in sorted(refs.items()):
         named.update(titles(session, reader, name, ids))
+    for name, wanted in sorted(codes.items()):
+        named.update(titles_by_code(session, reader, name, wanted))
     return {"users": user_names(session, users), "refs": named}

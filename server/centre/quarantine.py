@@ -16,7 +16,11 @@ from server.centre.masking import is_masked_field, mask_text
 from server.centre.naming import devices_named, user_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table, kind_named, station_of
-from server.ledger.lines import read_raw
+from server.kinds import KINDS
+from server.ledger.lines import read_line, read_raw
+from sync.errors import OpError
+from sync.judge import Rights, UserRights, judge_op
+from sync.op import parse_op
 
 RAW_SHOWN_MAX = 4000
 ID_LIMIT = 2**63
@@ -82,3 +86,20 @@ def visible_scope(session: Session, quarantine_id: int) -> str | None:
         .where(quarantine.c.id == quarantine_id, quarantine.c.state == "open")
     ).first()
     return None if row is None else (row[0] or "")
+
+
+def could_write(session: Session, quarantine_id: int, mine: UserRights) -> bool:
+    """Whether somebody with these rights could have written an entry's op himself: nobody lets through what is not his to decide."""
+    if not 0 < quarantine_id < ID_LIMIT:
+        return True  # there is nothing to let through
+    quarantine, op_log = core_table("quarantine"), core_table("op_log")
+    row = session.execute(
+        select(op_log.c.dev, op_log.c.n, op_log.c.h, op_log.c.line)
+        .select_from(quarantine.join(op_log, op_log.c.id == quarantine.c.op_id))
+        .where(quarantine.c.id == quarantine_id)
+    ).first()
+    try:
+        op = parse_op(parse_line(read_line(*row)), *row[:3]) if row is not None else None
+    except OpError:
+        op = None
+    return op is None or judge_op(op, Rights({op.user: mine}), KINDS) != "role_not_allowed"

@@ -12,11 +12,13 @@ import base64
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.accounts import audit
@@ -26,16 +28,19 @@ from server.centre.rescue_archive import UNREADABLE, Archive, Carried
 from server.db import unit
 from server.errors import fail
 from server.files.models import StoredFile
-from server.files.tus import Uploads, hash_file
+from server.files.tus import Uploads, hash_file, room_for
 from server.ledger.bulk import Bulk
 from server.ledger.intake import Batch, Header, Line, read_lines
 from server.ledger.push import Pushed, peek_author, push
+from server.ledger.tables import Incarnation
 from sync import limits
 from sync.judge import Rights
 from sync.stamp import GENESIS, chain
 
+log = structlog.get_logger("security")
 BUNDLES_KEPT_MAX = 200
 UNPROVEN = "unsigned_bundle"
+ADMIN = frozenset({"admin"})
 
 
 @dataclass(slots=True)
@@ -87,6 +92,10 @@ def import_bundle(session: Session, uploads: Uploads, caller: Caller, path: Path
     if report.files_damaged or report.files_missing or not all(author.whole for author in report.authors):
         report.kept = keep_bundle(uploads.settings.data_dir, path)
     with unit(session):
+        if report.signature == "bad":
+            # Signed by another key than that of the device it names: damage does not do that.
+            log.warning("bundle_forged", device=report.device_id, user=caller.user_id, brought_by=caller.device_id, address=audit.origin.get().address)
+            audit.note(session, at, caller.user_id or "", "bundle_forged", report.device_id, caller.device_id)
         audit.note(
             session, at, caller.user_id or "", "rescue_import", report.device_id, caller.device_id,
             signature=report.signature, ops=sum(author.stored for author in report.authors), files=report.files_stored,
@@ -116,21 +125,29 @@ def _import(session: Session, uploads: Uploads, caller: Caller, archive: Archive
     for dev, lines in archive.lines_by_dev.items():
         report.authors.append(_import_author(session, caller, archive, signature, dev, lines, at))
     # Data first: a file never delays it (P-50).
+    sources = _deliverers(session, archive)
     for sha256 in archive.files:
-        if session.get(StoredFile, sha256) is not None:
-            report.files_known += 1
-            continue
+        known = session.get(StoredFile, sha256) is not None
+        # What the bundle says of itself may be wrong: its files are taken one by one, as long as there is room.
+        room_for(uploads.folder, archive.size(sha256))
         with archive.extracted(sha256, uploads.folder) as local:
-            if local is not None and uploads.adopt(session, sha256, local, archive.mime(sha256), at):
-                report.files_stored += 1
-            else:
+            if local is None or not uploads.adopt(session, sha256, local, archive.mime(sha256), sources, at):
                 report.files_damaged.append(sha256)
+            elif known:
+                report.files_known += 1
+            else:
+                report.files_stored += 1
     here = set(archive.files)
     report.files_missing = [
         sha256 for sha256 in header.files if sha256 not in here and session.get(StoredFile, sha256) is None
     ]  # fmt: skip
     session.rollback()
     return report
+
+
+def _deliverers(session: Session, archive: Archive) -> list[str]:
+    """Under whose name the ops of the bundle stand: its files open for them (P-51)."""
+    return list(session.scalars(select(Incarnation.device_id).where(Incarnation.dev.in_(list(archive.lines_by_dev))).distinct()))
 
 
 def verify(signature: str | None, signed: bytes, device: Device | None) -> str:
@@ -165,7 +182,21 @@ def _rights(session: Session, caller: Caller, owner: str | None, claimed: str | 
     vouched = signature == "no_key" and caller.all_town
     if device is None or not (proven or vouched):
         return Rights({}, blocked=UNPROVEN)
-    return build_caller(session, device, None, at).rights
+    rights = build_caller(session, device, None, at).rights
+    return rights if proven else _vouched_for(rights, caller.roles)
+
+
+def _vouched_for(rights: Rights, roles: frozenset[str]) -> Rights:
+    """Nobody vouches for more than he may himself: for an administrator an operator only as for an operator."""
+
+    def within(held: frozenset[str]) -> frozenset[str]:
+        return held - ADMIN | roles if held & ADMIN else held
+
+    users = {
+        user_id: replace(each, roles=within(each.roles), roles_at={scope: within(held) for scope, held in each.roles_at.items()})
+        for user_id, each in rights.users.items()
+    }
+    return replace(rights, users=users)
 
 
 def _import_author(

@@ -119,6 +119,10 @@ class Archive:
         """The claimed type of a file."""
         return self.header.files.get(sha256, "application/octet-stream")
 
+    def size(self, sha256: str) -> int:
+        """Bytes of a file, as the archive claims."""
+        return min(self.files[sha256].file_size, self._file_bytes_max)
+
     @contextmanager
     def extracted(self, sha256: str, folder: Path) -> Iterator[Path | None]:
         """A local copy of one file, gone afterwards; None when it is too large or damaged in the archive."""

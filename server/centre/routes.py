@@ -10,26 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response
 from sqlalchemy.orm import Session
 
-from server.accounts import audit
+from server.accounts import audit, days
+from server.accounts.calling import settings
 from server.accounts.rights import Caller
 from server.accounts.service import revoke_device
+from server.brakes import EXPORT, READ, UNMASK, place
 from server.centre import blobs, documents, schemas
 from server.centre.conflicts import list_conflicts
 from server.centre.detail import load_record, record_detail
 from server.centre.devices import list_devices, may_manage
 from server.centre.export import export_kind
 from server.centre.freshness import Handheld, completeness, load_handhelds, stamp_text
+from server.centre.gpx import export_patrol, load_patrol
 from server.centre.history import history
 from server.centre.layers import LAYERS, map_layers
 from server.centre.lists import ListQuery, list_records, parse_filter, search_all
 from server.centre.naming import station_names, user_names
 from server.centre.overview import overview, station_records
-from server.centre.quarantine import list_quarantine, visible_scope
+from server.centre.quarantine import could_write, list_quarantine, visible_scope
 from server.centre.reader import READING_ROLES, Reader, reader_of
 from server.centre.tables import has_table, kind_named
 from server.centre.unmask import REASON_MIN, unmask
@@ -41,6 +45,7 @@ from server.web.endpoint import endpoint
 
 TOWN_ROLES = ("operator", "admin")
 bp = Blueprint("centre", __name__, url_prefix="/api/v1")
+GPX = "application/gpx+xml"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -93,7 +98,7 @@ def centre_stations(caller: Caller) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/centre/search", roles=READING_ROLES, body=schemas.SearchAskSchema, returns=schemas.ItemsSchema,
+    bp, "POST", "/centre/search", roles=READING_ROLES, body=schemas.SearchAskSchema, returns=schemas.ItemsSchema, brake=READ,
     summary="Search everything the reader may see",
 )  # fmt: skip
 def centre_search(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
@@ -137,7 +142,7 @@ def centre_map(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
     wanted = tuple(name for name in query["layers"].split(",") if name in LAYERS)
     with _desk(caller) as desk:
         found = map_layers(
-            desk.session, desk.reader, wanted, desk.at, blobs.small_file,
+            desk.session, desk.reader, wanted, desk.at, partial(blobs.small_file, desk.session, caller.scopes),
             station=query["station"] or None, level=query["level"] or None, patrol_id=query["patrol"] or None,
             everything=query["all"],
         )  # fmt: skip
@@ -175,8 +180,11 @@ def _decide(caller: Caller, entry: int, how: str) -> dict[str, Any]:
     """Release or keep one entry the reader may see; the audit line is written in the same request."""
     with _desk(caller) as desk:
         scope, reader, at = visible_scope(desk.session, entry), desk.reader, desk.at
+        mine = how == "keep" or could_write(desk.session, entry, caller.rights.users[reader.user_id])
     if scope is None or not (reader.whole_town or (scope and reader.may_see(scope))):
         raise fail("not_found")
+    if not mine:
+        raise fail("forbidden")
     session = db.session()
     try:
         with unit(session):
@@ -197,7 +205,8 @@ def _decide(caller: Caller, entry: int, how: str) -> dict[str, Any]:
 def centre_quarantine_release(caller: Caller, entry: int) -> dict[str, Any]:
     """The record is folded anew as if the op had been accepted when it came.
 
-    It is not judged again, so whoever wrote without the right must not be the one to let it through: no station head.
+    It is not judged again, so whoever wrote without the right must not be the one to let it through: no station head, and of
+    what only an administrator may write no operator.
     """
     return _decide(caller, entry, "release")
 
@@ -249,7 +258,7 @@ def centre_documents(caller: Caller) -> dict[str, Any]:
 
 @endpoint(
     bp, "POST", "/centre/export/<kind>.xlsx", roles=READING_ROLES, body=schemas.ExportAskSchema, returns=XLSX,
-    errors=("not_found", "invalid"), summary="A list as a workbook; personal values masked unless a reason is given",
+    brake=EXPORT, errors=("not_found", "invalid", "day_limit", "too_busy"), summary="A list as a workbook; personal values masked unless a reason is given",
 )  # fmt: skip
 def centre_export(caller: Caller, kind: str, body: dict[str, Any]) -> Response:
     """台账."""
@@ -264,23 +273,50 @@ def centre_export(caller: Caller, kind: str, body: dict[str, Any]) -> Response:
         reader, at = desk.reader, desk.at
         stamp = stamp_text(completeness(desk.handhelds, at))
         who = user_names(desk.session, [reader.user_id]).get(reader.user_id, reader.user_id)
-    session = db.session()
-    with unit(session):
-        detail = {"station": wanted.station, "only": wanted.word, "unmasked": reason is not None, "reason": reason}
-        audit.note(session, at, reader.user_id, "export", kind, reader.device_id, **detail)
-    with reading(session) as read:
-        data = export_kind(
-            read, reader, declared, wanted, at, stamp=stamp, who=who, town=documents.town_name(), reason=reason
-        )
-    response = Response(data, mimetype=XLSX)
-    response.headers["Content-Disposition"] = f'attachment; filename="{kind}.xlsx"'
+    session, chosen = db.session(), settings()
+    deed, most = ("export", chosen.exports_per_day) if reason is None else ("export_clear", chosen.clear_exports_per_day)
+    with place(chosen.data_dir, "export"):
+        with unit(session):
+            days.allow(session, at, reader.user_id, deed, most)
+            audit.note(session, at, reader.user_id, deed, kind, reader.device_id, station=wanted.station, only=wanted.word, reason=reason)
+        with reading(session) as read:
+            data = export_kind(
+                read, reader, declared, wanted, at, stamp=stamp, who=who, town=documents.town_name(), reason=reason
+            )
+    return _attachment(data, XLSX, f"{kind}.xlsx")
+
+
+def _attachment(data: bytes, mime: str, name: str) -> Response:
+    response = Response(data, mimetype=mime)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 @endpoint(
+    bp, "POST", "/centre/patrols/<rec>/track.gpx", roles=READING_ROLES, returns=GPX, brake=EXPORT,
+    errors=("not_found", "day_limit", "too_busy"), summary="The track of one patrol as GPX 1.1; a gap is never joined",
+)  # fmt: skip
+def centre_track(caller: Caller, rec: str) -> Response:
+    """轨迹."""
+    with _desk(caller) as desk:
+        patrol, reader, at = load_patrol(desk.session, desk.reader, rec), desk.reader, desk.at
+        stamp = stamp_text(completeness(desk.handhelds, at))
+    if patrol is None:
+        raise fail("not_found")
+    session, chosen = db.session(), settings()
+    with place(chosen.data_dir, "export"):
+        with unit(session):
+            days.allow(session, at, reader.user_id, "export", chosen.exports_per_day)
+            audit.note(session, at, reader.user_id, "export", patrol["id"], reader.device_id, format="GPX", scope=patrol["scope"])
+        with reading(session) as read:
+            data = export_patrol(read, patrol, partial(blobs.small_file, read, caller.scopes), at, stamp)
+    return _attachment(data, GPX, "track.gpx")
+
+
+@endpoint(
     bp, "POST", "/centre/unmask", roles=READING_ROLES, body=schemas.UnmaskBody, returns=schemas.UnmaskedSchema,
-    errors=("not_found", "invalid"), summary="Show personal fields of one record; the reason is recorded first",
+    brake=UNMASK, errors=("not_found", "invalid", "day_limit"), summary="Show personal fields of one record; the reason is recorded first",
 )  # fmt: skip
 def centre_unmask(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """M-50."""
@@ -289,12 +325,12 @@ def centre_unmask(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
         raise fail("invalid", errors={"reason": ["too short"]})
     with _desk(caller) as desk:
         reader, at = desk.reader, desk.at
-    return unmask(db.session(), reader, caller.rights, body["rec"], body["fields_"], reason, at)
+    return unmask(db.session(), reader, caller.rights, body["rec"], body["fields_"], reason, at, settings().unmasks_per_day)
 
 
 @endpoint(
     bp, "POST", "/centre/list/<kind>", roles=READING_ROLES, body=schemas.ListAskSchema, returns=schemas.PageSchema,
-    errors=("not_found",), summary="A typed list: searched, filtered, sorted, paged",
+    brake=READ, errors=("not_found",), summary="A typed list: searched, filtered, sorted, paged",
 )  # fmt: skip
 def centre_list(caller: Caller, kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """Any declared kind."""

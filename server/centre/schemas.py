@@ -172,6 +172,7 @@ class RecordSchema(Complete):
     stations = fields.Dict()
     created_at = fields.Integer()
     updated_at = fields.Integer()
+    erased = fields.Dict()
 
 
 class MapSchema(Complete):

@@ -24,7 +24,6 @@ from sync.fields import Field, Kind
 TOWN_TIME = timezone(timedelta(hours=8))
 DAY_MS = 86_400_000
 STATION_PREFIX = "station:"
-ROW_FIELDS = ("id", "scope", "seq", "in_dispute", "created_at", "updated_at")
 
 
 def kind_named(name: str) -> Kind | None:

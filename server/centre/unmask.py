@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.accounts import audit
+from server.accounts import audit, days
 from server.centre.detail import candidates, load_record
 from server.centre.masking import is_masked_field
 from server.centre.reader import Reader
@@ -49,7 +49,7 @@ def trace_op(rec: str, scope: str, fields: list[str], reason: str, now_ms: int) 
 
 
 def unmask(
-    session: Session, reader: Reader, rights: Rights, rec: str, fields: list[str], reason: str, now_ms: int
+    session: Session, reader: Reader, rights: Rights, rec: str, fields: list[str], reason: str, now_ms: int, most_per_day: int
 ) -> dict[str, Any]:
     """{values: {field: value}, heads: {field: {stamp: value}}} of the personal fields asked for."""
     loaded = load_record(session, reader, rec)
@@ -61,6 +61,7 @@ def unmask(
     if kind is None or not wanted:
         raise fail("invalid", errors={"fields": ["no masked field"]})
     with unit(session):
+        days.allow(session, now_ms, reader.user_id, "unmask", most_per_day)
         audit.note(
             session, now_ms, reader.user_id, "unmask", rec, reader.device_id, fields=wanted, reason=reason, kind=kind.name
         )

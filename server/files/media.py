@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import pillow_heif
+import pi_heif
 from PIL import Image, ImageFile, ImageOps
 from sqlalchemy.orm import Session
 
@@ -40,7 +40,7 @@ FOREIGN_HEADS = (b"<!doctype html", b"<html", b"<script", b"<?php", b"<svg", b"%
 FOREIGN_TAILS = (b"</html>", b"</script>", b"<?php")
 ZIP_END = b"PK\x05\x06"
 
-pillow_heif.register_heif_opener()
+pi_heif.register_heif_opener()
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 

@@ -1,4 +1,4 @@
-"""Tables of files: uploads under way, stored files, and which record names which file.
+"""Tables of files: uploads under way, stored files, who brought them, which record opens which file, and which were erased.
 
 Times are UTC milliseconds. A file's identity is the SHA-256 of its bytes; nothing a client says about it is trusted.
 """
@@ -11,6 +11,9 @@ from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db import Base, JsonText
+
+# Who brought a file that came from another node: its devices are that node's business (P-60).
+FROM_NODE = "node"
 
 
 class Upload(Base):
@@ -38,9 +41,26 @@ class StoredFile(Base):
     stored_at: Mapped[int] = mapped_column(BigInteger)
 
 
+class FileSource(Base):
+    """A device that brought all bytes of the file. `FROM_NODE`: another node vouched for who did; "": stored before this was noted."""
+
+    __tablename__ = "file_source"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+
+
 class FileRef(Base):
-    """Index: a record that names the file. Filled on first look-up from the typed tables; safe to drop."""
+    """Index: a record that opens the file. Filled on first look-up from the typed tables; safe to drop."""
 
     __tablename__ = "file_ref"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     rec: Mapped[str] = mapped_column(String(80), primary_key=True)
+
+
+class ErasedFile(Base):
+    """A file that went with an erased record (P-43): should it come again and nothing name it, it goes again."""
+
+    __tablename__ = "erased_file"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)

@@ -1,7 +1,7 @@
 """HTTP of files: tus 1.0 (core, creation, checksum, expiration, termination) and reading. Thin.
 
-Who may upload: any enrolled device. Who may read: whoever may read a record that names the file. A file is always sent as data,
-never as a page.
+Who may upload: any enrolled device, each its own. Who may read: whoever may read a record that opens the file (`refs.py`). Nobody
+else learns that a file is here. A file is always sent as data, never as a page.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from flask import Blueprint, Response, current_app, request, stream_with_context
 from marshmallow import Schema, fields, validate
 from werkzeug.exceptions import ClientDisconnected
 
-from server.accounts.rights import Caller
+from server.accounts.rights import NODE, Caller
+from server.brakes import FILE, MIB, UPLOAD, UPLOAD_MIB
 from server.db import db
 from server.errors import fail
 from server.files.media import SIZES
-from server.files.models import StoredFile, Upload
-from server.files.refs import held_files, may_read
+from server.files.models import FROM_NODE, StoredFile, Upload
+from server.files.refs import held_files, is_brought_by, may_read
 from server.files.tus import CHECKSUMS, EXPIRE_MS, Uploads
 from server.ledger.clock import now_ms
-from server.web.endpoint import endpoint
+from server.web.endpoint import brake_on, endpoint
 
 bp = Blueprint("files", __name__, url_prefix="/api/v1/files")
 TUS = {"Tus-Resumable": "1.0.0", "Cache-Control": "no-store"}
@@ -37,6 +38,37 @@ CHUNK_BYTES = 16 * 1024
 SILENCE_SECONDS_MAX = 60
 # Only these are shown inside the page; anything else is a download.
 SHOWN = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
+
+
+class TusIn(Schema):
+    """Which protocol is spoken."""
+
+    version = fields.String(required=True, data_key="Tus-Resumable", validate=validate.Equal("1.0.0"))
+
+
+class ChecksumIn(TusIn):
+    """The checksum of this request's body: `sha256` and its Base64."""
+
+    checksum = fields.String(data_key="Upload-Checksum")
+
+
+class CreateIn(ChecksumIn):
+    """Length and, as tus metadata in Base64, `sha256` and `mime`."""
+
+    length = fields.Integer(required=True, data_key="Upload-Length", validate=validate.Range(min=0))
+    metadata = fields.String(required=True, data_key="Upload-Metadata")
+
+
+class PatchIn(ChecksumIn):
+    """Where the bytes go."""
+
+    offset = fields.Integer(required=True, data_key="Upload-Offset", validate=validate.Range(min=0))
+
+
+class VariantIn(Schema):
+    """A small version instead: `thumb` or `preview`; anything else is the file itself."""
+
+    variant = fields.String(load_default="")
 
 
 class StatusIn(Schema):
@@ -64,6 +96,19 @@ class StatusOut(Schema):
 def uploads() -> Uploads:
     """The uploads of the running app."""
     return cast("Uploads", current_app.extensions["xunan_uploads"])
+
+
+def _source(caller: Caller) -> str:
+    """Who brings what this caller sends."""
+    return FROM_NODE if caller.dev_kind == NODE else caller.device_id
+
+
+def _own(caller: Caller, key: str) -> tuple[Upload | None, StoredFile | None]:
+    """The caller's upload of a file, and the file when it is complete and he brought it."""
+    session, source = db.session(), _source(caller)
+    row = session.get(Upload, key)
+    stored = session.get(StoredFile, key) if is_brought_by(session, key, source) else None
+    return row if row is not None and row.device_id == source else None, stored
 
 
 def _key(sha256: str) -> str:
@@ -112,6 +157,7 @@ def _reply(status: int, **headers: str) -> Response:
     response = Response(status=status)
     response.headers.update(TUS)
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    del response.headers["Content-Type"]  # there is nothing to have a type
     return response
 
 
@@ -138,7 +184,7 @@ def _receive(key: str, start: int, length: int) -> int:
     return at
 
 
-@endpoint(bp, "OPTIONS", "", auth="none", returns="text/plain", status=204, summary="What this tus server can do")
+@endpoint(bp, "OPTIONS", "", auth="none", returns="", status=204, summary="What this tus server can do")
 def options() -> Response:
     """Capabilities."""
     return _reply(
@@ -148,7 +194,7 @@ def options() -> Response:
 
 
 @endpoint(
-    bp, "POST", "", auth="device", body=OCTETS, returns="text/plain", status=201,
+    bp, "POST", "", auth="device", body=OCTETS, headers=CreateIn, returns="", status=201, brake=UPLOAD,
     errors=("bad_version", "bad_request", "checksum_mismatch", "locked", "offset_mismatch", "storage_full"),
     summary="Begin (or find) the upload of a file by its SHA-256",
 )  # fmt: skip
@@ -163,8 +209,14 @@ def create(caller: Caller) -> Response:
     mime = metadata.get("mime", "application/octet-stream")
     if not MIME.match(mime):
         mime = "application/octet-stream"
+    row, stored = _own(caller, key)
+    # Another length than the one that was counted is another upload.
+    known = stored is not None or (row is not None and row.length == length)
+    db.session.rollback()
+    if not known and length <= uploads().settings.upload_bytes_max:
+        brake_on(UPLOAD_MIB, caller, -(-length // MIB))
     at = now_ms()
-    offset = uploads().create(db.session(), key, length, mime, caller.device_id, at)
+    offset = uploads().create(db.session(), key, length, mime, _source(caller), at)
     db.session.rollback()
     if request.mimetype == OCTETS and offset == 0 and length > 0:
         offset = _receive(key, 0, length)
@@ -175,7 +227,7 @@ def create(caller: Caller) -> Response:
 
 
 @endpoint(
-    bp, "PATCH", "/<sha256>", auth="device", body=OCTETS, returns="text/plain", status=204,
+    bp, "PATCH", "/<sha256>", auth="device", body=OCTETS, headers=PatchIn, returns="", status=204, brake=FILE,
     errors=("bad_version", "not_found", "offset_mismatch", "locked", "checksum_mismatch", "storage_full", "bad_request"),
     summary="Continue an upload at its offset",
 )  # fmt: skip
@@ -186,8 +238,7 @@ def patch(caller: Caller, sha256: str) -> Response:
     if request.mimetype != OCTETS:
         raise fail("bad_media_type")
     start = _number("Upload-Offset")
-    row = db.session.get(Upload, key)
-    stored = db.session.get(StoredFile, key)
+    row, stored = _own(caller, key)
     length = row.length if row is not None else None
     db.session.rollback()
     if stored is not None:
@@ -198,35 +249,34 @@ def patch(caller: Caller, sha256: str) -> Response:
     return _reply(204, Upload_Offset=str(at))
 
 
-@endpoint(bp, "DELETE", "/<sha256>", auth="device", returns="text/plain", status=204, errors=("bad_version", "not_found"),
+@endpoint(bp, "DELETE", "/<sha256>", auth="device", headers=TusIn, returns="", status=204, brake=FILE, errors=("bad_version", "not_found"),
     summary="Drop an upload under way",
 )  # fmt: skip
 def terminate(caller: Caller, sha256: str) -> Response:
     """Tus termination; only the device that began it."""
     _check_version()
-    row = db.session.get(Upload, _key(sha256))
-    if row is None or row.device_id != caller.device_id:
+    row, _ = _own(caller, _key(sha256))
+    if row is None:
         raise fail("not_found")
     db.session.rollback()
     uploads().cancel(db.session(), sha256)
     return _reply(204)
 
 
-@endpoint(bp, "POST", "/status", auth="device", body=StatusIn, returns=StatusOut, summary="Which of these files are complete")
+@endpoint(bp, "POST", "/status", auth="device", body=StatusIn, returns=StatusOut, brake=FILE, summary="Which of these files are complete")
 def status(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """What a device asks before it calls a file delivered."""
-    rows = held_files(db.session(), body["sha256"])
+    rows = held_files(db.session(), body["sha256"], _source(caller))
     return {"have": [{"sha256": row.sha256, "size": row.size, "state": row.state} for row in rows]}
 
 
-def _head(key: str) -> Response:
+def _head(caller: Caller, key: str) -> Response:
     _check_version()
-    session = db.session()
-    row = session.get(Upload, key)
+    row, stored = _own(caller, key)
     if row is not None and uploads().offset(key) >= row.length:
         # Everything had arrived, but the last step failed (store down, crash): it is made up for here.
-        uploads().finish(session, key, now_ms())
-    stored = session.get(StoredFile, key)
+        uploads().finish(db.session(), key, now_ms())
+        row, stored = _own(caller, key)
     if stored is not None:
         return _reply(200, Upload_Offset=str(stored.size), Upload_Length=str(stored.size))
     if row is None:
@@ -238,14 +288,14 @@ def _head(key: str) -> Response:
 
 
 @endpoint(
-    bp, "GET", "/<sha256>", auth="device", returns="application/octet-stream", errors=("not_found", "bad_version"),
+    bp, "GET", "/<sha256>", auth="device", query=VariantIn, returns="*/*", also={304: "Not changed"}, brake=FILE, errors=("not_found", "bad_version"),
     summary="Read a file (GET) or ask for the offset of its upload (HEAD)",
 )  # fmt: skip
-def read(caller: Caller, sha256: str) -> Response:
+def read(caller: Caller, query: dict[str, str], sha256: str) -> Response:
     """The bytes, or with `?variant=thumb|preview` a small WebP of an image."""
     key = _key(sha256)
     if request.method == "HEAD":
-        return _head(key)
+        return _head(caller, key)
     if caller.user_id is None:
         raise fail("login_required", headers={"WWW-Authenticate": "Bearer"})
     session = db.session()
@@ -253,7 +303,7 @@ def read(caller: Caller, sha256: str) -> Response:
     if stored is None or not may_read(session, key, caller.scopes):
         raise fail("not_found")
     mime, name = stored.mime, key
-    variant = request.args.get("variant")
+    variant = query["variant"]
     store = uploads().store
     if variant in SIZES and store.size(f"{key}.{variant}.webp") is not None:
         name, mime = f"{key}.{variant}.webp", "image/webp"

@@ -3,7 +3,8 @@
 Owns `<data>/uploads` and `<data>/rejected`. Invariants: the offset is the size of the part file, synced to disk before it is
 told to anyone; bytes that arrived before a connection broke are kept; the newest writer of an upload wins, an older one stops at
 its next chunk (so a dead connection never locks an upload); a file counts only after the SHA-256 of all its bytes is the one it
-was announced with; bytes that fail that test are set aside, never accepted and never silently lost.
+was announced with; bytes that fail that test are set aside, never accepted and never silently lost; an upload is its device's alone,
+and a file counts as there only for a device that brought all its bytes (P-51).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from server import jobs
 from server.db import unit
 from server.errors import ProblemError, fail
 from server.files.models import StoredFile, Upload
+from server.files.refs import add_sources, is_brought_by
 from server.files.store import Store
 from server.settings import Settings
 
@@ -35,7 +37,8 @@ EXPIRE_MS = 30 * 86_400_000
 CHECKSUMS = ("sha256",)
 # The database needs room to go on when nothing else fits any more.
 FREE_BYTES_MIN = 256 * 1024 * 1024
-REJECTED_MAX = 200
+# Whatever is wrong: so many, and no more bytes than this beside the newest.
+REJECTED_MAX, REJECTED_BYTES_MAX = 200, 2 * 1024**3
 READ_BYTES = 1 << 20
 
 
@@ -76,7 +79,7 @@ class Uploads:
             return 0
 
     def create(self, session: Session, key: str, length: int, mime: str, device_id: str, at: int) -> int:
-        """Begin or continue; returns the offset. A file we already hold answers its full length.
+        """Begin or continue; returns the offset. A file this device already brought answers its full length.
 
         Raises `too_large`, `storage_full`; when every byte is there, what `finish` raises.
         """
@@ -84,14 +87,13 @@ class Uploads:
             raise fail("too_large", limit=self.settings.upload_bytes_max)
         with self._locked(key):
             stored = session.get(StoredFile, key)
-            if stored is not None:
+            if stored is not None and is_brought_by(session, key, device_id):
                 return stored.size
             known = session.get(Upload, key)
-            if known is not None and known.length != length:
-                # One of the two lengths is wrong, and whoever was first must not block the other: the newest starts over.
+            if known is not None and (known.length, known.device_id) != (length, device_id):
+                # One of two lengths is wrong, and nobody goes on with bytes of another: the newest starts over.
                 self._start_over(session, key)
-            if shutil.disk_usage(self.folder).free < length - self.offset(key) + FREE_BYTES_MIN:
-                raise fail("storage_full")
+            room_for(self.folder, length - self.offset(key))
             with unit(session):
                 row = session.get(Upload, key)
                 if row is None:
@@ -104,12 +106,11 @@ class Uploads:
             return offset
         try:
             # Bytes may already be there: a crash between storing and noting, a store that was down, or a restored database.
-            self.finish(session, key, at)
+            return length if self.finish(session, key, at) else self.synced_offset(key)
         except ProblemError:
             if offset == length:
                 raise
             return 0  # the store is down; that is no reason for the bytes not to come
-        return length if session.get(StoredFile, key) is not None else self.synced_offset(key)
 
     def append(self, key: str, start: int, length: int, chunks: Iterable[bytes], checksum: tuple[str, bytes] | None) -> int:
         """Write chunks from `start` on; returns the new offset. Raises `offset_mismatch`, `locked`, `checksum_mismatch`."""
@@ -143,6 +144,8 @@ class Uploads:
         with self._locked(key):
             if not self._is_turn(key, turn) or self.offset(key) != at:
                 raise fail("locked")
+            # Asked again while it comes: many that were begun while there was room do not all fit.
+            room_for(self.folder, len(chunk))
             try:
                 view = memoryview(chunk)
                 while view:
@@ -187,31 +190,37 @@ class Uploads:
         """
         with self._locked(key):
             row = session.get(Upload, key)
-            length, mime = (row.length, row.mime) if row is not None else (-1, "")
+            length, mime, device_id = (row.length, row.mime, row.device_id) if row is not None else (-1, "", "")
+            stored = session.get(StoredFile, key) is not None
             session.rollback()
             if row is None:
-                return session.get(StoredFile, key) is not None
-            if not self._keep(key, length, at):
+                return stored
+            if not self._keep(key, length, at, stored):
                 return False
             with unit(session):
-                if session.get(StoredFile, key) is None:
-                    session.add(StoredFile(sha256=key, size=length, mime=mime, state="stored", stored_at=at))
-                    jobs.add(session, "media", {"sha256": key}, at)
-                session.execute(delete(Upload).where(Upload.sha256 == key))
+                self._note(session, key, length, mime, [device_id], at)
             self._forget(key)
         jobs.wake()
         return True
 
-    def _keep(self, key: str, length: int, at: int) -> bool:
+    def _note(self, session: Session, key: str, size: int, mime: str, device_ids: Iterable[str], at: int) -> None:
+        if session.get(StoredFile, key) is None:
+            session.add(StoredFile(sha256=key, size=size, mime=mime, state="stored", stored_at=at))
+            jobs.add(session, "media", {"sha256": key}, at)
+        add_sources(session, key, device_ids, at)
+        session.execute(delete(Upload).where(Upload.sha256 == key))
+
+    def _keep(self, key: str, length: int, at: int, stored: bool) -> bool:
         """Move complete, verified bytes into the store; False while there is nothing complete to move."""
         part = self._part(key)
         try:
-            if self.offset(key) == 0 and self.store.size(key) == length:
+            if not stored and self.offset(key) == 0 and self.store.size(key) == length:
                 return True
             if not part.exists() or self.offset(key) < length:
                 return False
             if hash_file(part) == key:
-                self.store.put(key, part)
+                if not stored:
+                    self.store.put(key, part)
                 return True
         except OSError as error:
             log.warning("file_store_unavailable", error=type(error).__name__)
@@ -224,11 +233,14 @@ class Uploads:
         self.rejected.mkdir(parents=True, exist_ok=True)
         os.replace(path, self.rejected / f"{at}-{key}")
         log.warning("file_rejected", sha256=key)
-        for old in sorted(self.rejected.iterdir())[:-REJECTED_MAX]:
-            old.unlink(missing_ok=True)
+        held = 0
+        for place, old in enumerate(sorted(self.rejected.iterdir(), reverse=True)):
+            held += old.stat().st_size
+            if place >= REJECTED_MAX or (place > 0 and held > REJECTED_BYTES_MAX):
+                old.unlink(missing_ok=True)
 
-    def adopt(self, session: Session, key: str, path: Path, mime: str, at: int) -> bool:
-        """Take in a complete local file that came another way (a rescue bundle). False when its bytes are not `key`."""
+    def adopt(self, session: Session, key: str, path: Path, mime: str, device_ids: Iterable[str], at: int) -> bool:
+        """Take in a complete local file that came another way (a bundle, a node). False when its bytes are not `key`."""
         with self._locked(key):
             if hash_file(path) != key:
                 self.set_aside(path, key, at)
@@ -237,10 +249,7 @@ class Uploads:
             if self.store.size(key) != size:
                 self.store.put(key, path)
             with unit(session):
-                if session.get(StoredFile, key) is None:
-                    session.add(StoredFile(sha256=key, size=size, mime=mime, state="stored", stored_at=at))
-                    jobs.add(session, "media", {"sha256": key}, at)
-                session.execute(delete(Upload).where(Upload.sha256 == key))
+                self._note(session, key, size, mime, device_ids, at)
             self._forget(key)
         jobs.wake()
         return True
@@ -289,6 +298,12 @@ class Uploads:
         """Remove what is left of an upload; called with its lock held, which goes last."""
         for path in (self._part(key), self._turn(key), self._lock(key)):
             path.unlink(missing_ok=True)
+
+
+def room_for(folder: Path, length: int) -> None:
+    """Raises `storage_full` when `length` more bytes would leave too little to the database."""
+    if shutil.disk_usage(folder).free < length + FREE_BYTES_MIN:
+        raise fail("storage_full")
 
 
 def hash_file(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Registry of record kinds: the one list of what the town records.
 
-Owns `MODELS` (typed tables by kind name) and `KINDS` (their declarations, derived from the models).
+Owns `MODELS` (typed tables by kind name), `KINDS` (their declarations, derived from the models) and `SUBJECTS` (the field in which
+a kind that only speaks of another record names it).
 To add a kind: write its file, add one line here, run `python -m server.generate`, make a migration, add its seed ops.
 """
 
@@ -32,7 +33,7 @@ from server.kinds.transfer import Transfer
 from server.kinds.unmask import Unmask
 from sync.fields import Kind
 
-__all__ = ["KINDS", "LISTS", "MODELS"]
+__all__ = ["KINDS", "LISTS", "MODELS", "SUBJECTS"]
 
 _IN_ORDER: tuple[type[Any], ...] = (
     Station,
@@ -59,3 +60,4 @@ _IN_ORDER: tuple[type[Any], ...] = (
 
 MODELS: dict[str, type[Any]] = {model.__tablename__.removeprefix("k_"): model for model in _IN_ORDER}
 KINDS: dict[str, Kind] = {name: kind_of(model) for name, model in MODELS.items()}
+SUBJECTS: dict[str, str] = {name: model.__kind__.subject for name, model in MODELS.items() if model.__kind__.subject}

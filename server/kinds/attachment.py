@@ -26,7 +26,7 @@ class Attachment(RecordRow, Located, Base):
     """Shown values of one attachment record."""
 
     __tablename__ = "k_attachment"
-    __kind__ = About("附件", "Attachment", "station", EVERYONE, "caption")
+    __kind__ = About("附件", "Attachment", "station", EVERYONE, "caption", subject="owner")
 
     owner_kind: Mapped[Str] = declare("所属类别", "Owner kind")
     owner: Mapped[Str] = declare("所属记录", "Owner", "ref", index=True)

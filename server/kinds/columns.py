@@ -7,6 +7,7 @@ Columns hold *shown* values: a cache of the fold that may be dropped and rebuilt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ Json = Any
 EVERYONE = ("patroller", "head", "operator", "admin")
 HEADS = ("head", "operator", "admin")
 TOWN = ("operator", "admin")
+ADMIN = ("admin",)
 
 NOTE_MAX = 2000
 TEXT_MAX = 200
@@ -45,6 +47,8 @@ class About:
     write_roles: tuple[str, ...]
     title_field: str
     personal: bool = False
+    # The field that names the record this one only speaks of: whoever erases that one erases this one (P-43).
+    subject: str | None = None
 
 
 class RecordRow:
@@ -54,7 +58,6 @@ class RecordRow:
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True, sort_order=-10)
     scope: Mapped[str] = mapped_column(String(80), index=True, sort_order=-9)
-    seq: Mapped[int] = mapped_column(BigInteger, sort_order=-8)
     life: Mapped[bool] = mapped_column(Boolean, sort_order=-7)
     in_dispute: Mapped[bool] = mapped_column(Boolean, sort_order=-6)
     created_at: Mapped[int] = mapped_column(BigInteger, sort_order=-5)
@@ -87,10 +90,14 @@ def declare(
     privacy: Privacy = "none",
     required: bool = False,
     ref: str | None = None,
+    codes: str | None = None,
     help_zh: str | None = None,
     index: bool = False,
+    reserved: Mapping[str, tuple[str, ...]] | None = None,
 ) -> MappedColumn[Any]:
     """Declare one field. The attribute name becomes the wire name."""
+    if set(reserved or ()) - {each.code for each in (choices.choices if choices is not None else ())}:
+        raise ValueError(f"{zh}: only codes of its list can be reserved")
     if choices is not None and value_type == "text":
         value_type = "choice"
     if ref is not None and value_type == "text":
@@ -105,7 +112,8 @@ def declare(
     column_type = _SQL_TYPES.get(value_type, JsonText()) if plain else JsonText()
     declared = {
         "zh": zh, "en": en, "merge": merge, "type": value_type, "choices": choices, "unit": unit, "limit": limit,
-        "privacy": privacy, "required": required, "ref": ref, "help_zh": help_zh,
+        "privacy": privacy, "required": required, "ref": ref, "codes": codes, "help_zh": help_zh,
+        "reserved": reserved or {},
     }  # fmt: skip
     return mapped_column(column_type, nullable=True, index=index, info={"declared": declared})
 

@@ -17,7 +17,7 @@ class ConflictCase(RecordRow, Base):
     """Shown values of one conflict_case record."""
 
     __tablename__ = "k_conflict_case"
-    __kind__ = About("冲突处理", "Conflict case", "station", EVERYONE, "rec")
+    __kind__ = About("冲突处理", "Conflict case", "station", EVERYONE, "rec", subject="rec")
 
     rec: Mapped[Str] = declare("记录", "Record", "ref", index=True)
     field: Mapped[Str] = declare("字段", "Field")

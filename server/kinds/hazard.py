@@ -12,6 +12,7 @@ from server.db import Base
 from server.kinds import lists
 from server.kinds.columns import (
     EVERYONE,
+    HEADS,
     About,
     Bool,
     Int,
@@ -34,11 +35,11 @@ class Hazard(RecordRow, Located, Base):
     hazard_type: Mapped[Str] = declare("隐患类型", "Hazard type", choices=lists.hazard_type)
     finding_kind: Mapped[Str] = declare("发现类别", "Finding kind", choices=lists.finding_kind)
     topic: Mapped[Str] = declare("治理专题", "Topic", choices=lists.hazard_topic)
-    block: Mapped[Str] = declare("责任块", "Block")
+    block: Mapped[Str] = declare("责任块", "Block", codes="grid_cell")
     place: Mapped[Str] = declare("具体位置", "Place")
     point: Mapped[Json] = declare("位置", "Position", "point")
     severity: Mapped[Str] = declare("隐患等级", "Severity", merge="cautious", choices=lists.severity)
-    status: Mapped[Str] = declare("状态", "Status", merge="cautious", choices=lists.hazard_status, index=True)
+    status: Mapped[Str] = declare("状态", "Status", merge="cautious", choices=lists.hazard_status, index=True, reserved={"failed": HEADS, "closed": HEADS})
     self_handled: Mapped[Bool] = declare("自治处置", "Handled on the spot", "bool")
     measure: Mapped[Str] = declare("应对措施", "Measure", "note")
     plan_text: Mapped[Str] = declare("治理方案", "Rectification plan", "note")

@@ -12,6 +12,7 @@ from server.db import Base
 from server.kinds import lists
 from server.kinds.columns import (
     EVERYONE,
+    HEADS,
     About,
     Int,
     Json,
@@ -32,10 +33,10 @@ class Inspection(RecordRow, Located, Base):
     template: Mapped[Str] = declare("检查模板", "Template", ref="template")
     template_version: Mapped[Int] = declare("模板版本", "Template version", "int")
     place: Mapped[Str] = declare("检查场所", "Place")
-    block: Mapped[Str] = declare("责任块", "Block")
+    block: Mapped[Str] = declare("责任块", "Block", codes="grid_cell")
     point: Mapped[Json] = declare("位置", "Position", "point")
     patrol: Mapped[Str] = declare("所属巡查", "Patrol", ref="patrol")
-    status: Mapped[Str] = declare("状态", "Status", choices=lists.inspection_status)
+    status: Mapped[Str] = declare("状态", "Status", choices=lists.inspection_status, reserved={"reviewed": HEADS})
     started_at: Mapped[Int] = declare("开始时间", "Started", "time")
     done_at: Mapped[Int] = declare("完成时间", "Done", "time")
     ans: Mapped[Json] = declare("检查结果", "Answers", "json", "map")

@@ -26,11 +26,11 @@ class Patrol(RecordRow, Base):
     started_at: Mapped[Int] = declare("开始时间", "Started", "time")
     ended_at: Mapped[Int] = declare("结束时间", "Ended", "time")
     status: Mapped[Str] = declare("状态", "Status", choices=lists.patrol_status)
-    blocks_planned: Mapped[Json] = declare("应巡责任块", "Blocks planned", "json")
+    blocks_planned: Mapped[Json] = declare("应巡责任块", "Blocks planned", "json", codes="grid_cell")
     checkins: Mapped[Json] = declare(
-        "打卡", "Check-ins", "json", "append", help_zh="{point_id,name,block,at,method,point,floor,note}"
+        "到点", "Check-ins", "json", "append", help_zh="{point_id,name,block,at,method,point,floor,note}"
     )
     pauses: Mapped[Json] = declare("暂停", "Pauses", "json", "append", help_zh="{what,at,reason}")
-    gaps: Mapped[Json] = declare("轨迹缺口", "Track gaps", "json", "append", help_zh="{from,to,reason}")
+    gaps: Mapped[Json] = declare("轨迹断点", "Track gaps", "json", "append", help_zh="{from,to,reason}")
     track: Mapped[Json] = declare("轨迹", "Track", "chunk", "track")
     summary: Mapped[Str] = declare("小结", "Summary", "note")

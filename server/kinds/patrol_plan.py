@@ -23,7 +23,7 @@ class PatrolPlan(RecordRow, Base):
     name: Mapped[Str] = declare("名称", "Name", required=True)
     station_code: Mapped[Str] = declare("所属居村代码", "Station code", index=True)
     plan_kind: Mapped[Str] = declare("巡查方式", "Plan kind", choices=lists.plan_kind)
-    blocks: Mapped[Json] = declare("责任块", "Blocks", "json")
+    blocks: Mapped[Json] = declare("责任块", "Blocks", "json", codes="grid_cell")
     points: Mapped[Json] = declare("点位", "Points", "json")
     frequency: Mapped[Str] = declare("频次", "Frequency")
     template: Mapped[Str] = declare("检查模板", "Template", ref="template")

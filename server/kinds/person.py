@@ -10,7 +10,10 @@ from sqlalchemy.orm import Mapped
 
 from server.db import Base
 from server.kinds import lists
-from server.kinds.columns import EVERYONE, About, Int, Json, RecordRow, Str, declare
+from server.kinds.columns import EVERYONE, HEADS, About, Int, Json, RecordRow, Str, declare
+
+# A head answers for the roster: who is on it, and who is no longer looked for in an evacuation.
+REVIEWED = {"reviewed": HEADS, "active": HEADS, "moved": HEADS, "deceased": HEADS}
 
 
 class Person(RecordRow, Base):
@@ -26,7 +29,7 @@ class Person(RecordRow, Base):
     emergency_contact: Mapped[Str] = declare("紧急联系人", "Emergency contact", privacy="personal")
     emergency_phone: Mapped[Str] = declare("紧急联系电话", "Emergency phone", privacy="sensitive")
     situation: Mapped[Str] = declare("情况说明", "Situation", "note", privacy="personal")
-    block: Mapped[Str] = declare("责任块", "Block", index=True)
+    block: Mapped[Str] = declare("责任块", "Block", codes="grid_cell", index=True)
     building: Mapped[Str] = declare("楼栋", "Building")
     categories: Mapped[Json] = declare("脆弱性类别", "Categories", "choices", choices=lists.person_category)
     evac_kind: Mapped[Str] = declare("避险转移类别", "Evacuation kind", choices=lists.evac_kind)
@@ -39,6 +42,6 @@ class Person(RecordRow, Base):
     special_need: Mapped[Str] = declare("特殊需要", "Special need", "note")
     mobility_aid: Mapped[Str] = declare("辅助器具", "Mobility aid")
     tag_code: Mapped[Str] = declare("腕带码", "Tag code", index=True)
-    pinyin: Mapped[Str] = declare("拼音首字母", "Pinyin initials")
-    review_status: Mapped[Str] = declare("名册状态", "Review status", choices=lists.person_status)
+    pinyin: Mapped[Str] = declare("拼音首字母", "Pinyin initials", privacy="personal")
+    review_status: Mapped[Str] = declare("名册状态", "Review status", choices=lists.person_status, reserved=REVIEWED)
     last_confirmed: Mapped[Str] = declare("最近核实日期", "Last confirmed", "date")

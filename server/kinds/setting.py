@@ -9,14 +9,14 @@ from __future__ import annotations
 from sqlalchemy.orm import Mapped
 
 from server.db import Base
-from server.kinds.columns import TOWN, About, Json, RecordRow, Str, declare
+from server.kinds.columns import ADMIN, About, Json, RecordRow, Str, declare
 
 
 class Setting(RecordRow, Base):
     """Shown values of one setting record."""
 
     __tablename__ = "k_setting"
-    __kind__ = About("设置", "Setting", "town", TOWN, "label")
+    __kind__ = About("设置", "Setting", "town", ADMIN, "label")
 
     key: Mapped[Str] = declare("键", "Key", index=True)
     value: Mapped[Json] = declare("值", "Value", "json")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped
 
 from server.db import Base
 from server.kinds import lists
-from server.kinds.columns import EVERYONE, About, Int, Json, RecordRow, Str, declare
+from server.kinds.columns import EVERYONE, HEADS, About, Int, Json, RecordRow, Str, declare
 
 
 class StockCount(RecordRow, Base):
@@ -21,7 +21,7 @@ class StockCount(RecordRow, Base):
 
     code: Mapped[Str] = declare("编号", "Code", index=True)
     store: Mapped[Str] = declare("仓库", "Store")
-    status: Mapped[Str] = declare("状态", "Status", choices=lists.count_status)
+    status: Mapped[Str] = declare("状态", "Status", choices=lists.count_status, reserved={"town_review": HEADS, "completed": HEADS})
     lines: Mapped[Json] = declare("盘点明细", "Lines", "json", "append")
     review_note: Mapped[Str] = declare("审核意见", "Review note", "note")
     counted_at: Mapped[Int] = declare("盘点时间", "Counted at", "time")

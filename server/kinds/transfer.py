@@ -17,7 +17,7 @@ class Transfer(RecordRow, Base):
     """Shown values of one transfer record."""
 
     __tablename__ = "k_transfer"
-    __kind__ = About("转移", "Transfer", "station", EVERYONE, "status")
+    __kind__ = About("转移", "Transfer", "station", EVERYONE, "status", subject="person")
 
     event: Mapped[Str] = declare("事件", "Event", ref="event", index=True)
     person: Mapped[Str] = declare("人员", "Person", ref="person", index=True)

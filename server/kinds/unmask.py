@@ -16,7 +16,7 @@ class Unmask(RecordRow, Base):
     """Shown values of one unmask record."""
 
     __tablename__ = "k_unmask"
-    __kind__ = About("查看敏感信息", "Unmask", "station", EVERYONE, "reason")
+    __kind__ = About("查看敏感信息", "Unmask", "station", EVERYONE, "reason", subject="person")
 
     person: Mapped[Str] = declare("人员", "Person", ref="person", index=True)
     fields: Mapped[Json] = declare("字段", "Fields", "json")

@@ -2,31 +2,37 @@
 
 Owns what one batch does to its records and the verdict of every line; does no I/O.
 Invariants: every line gets exactly one verdict and every verdict means stored (P-20); a line that makes the fold fail is
-quarantined alone and its record is rebuilt without it (P-22); a quarantined op only raises the version vector.
+quarantined alone and its record is rebuilt without it (P-22); a quarantined op only raises the version vector; the text of
+an op that an erasure covers goes no further than here, and nothing is folded onto an erased record (P-43).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
+from server.kinds import KINDS
+from server.ledger.erasures import Erasure, is_about
+from server.ledger.feed import UNFED
 from server.ledger.intake import Line
+from server.ledger.marks import RECORD_ERASED, TEXT_GONE, is_accepted, is_released, why_of
 from server.ledger.state import load
-from sync.fold import absorb, fold_op
-from sync.judge import Rights, corrected_time
+from sync.fold import absorb, file_bare, fold_op, release_parked
+from sync.judge import Rights, corrected_time, judge_op
 from sync.merge_kinds import disputes
 from sync.op import Op
 from sync.record import Record, new_record
-from sync.stamp import conflict_id
+from sync.stamp import conflict_id, make_stamp
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Stored:
-    """A record as it stands in the table, its state as stored. `seq` 0 means: holds only quarantined ops, fed to nobody."""
+    """A record as it stands in the table, its state as stored. `seq` as in `feed`: 0 holds only quarantined ops, fed to nobody."""
 
     kind: str
     scope: str
@@ -55,6 +61,11 @@ class Touched:
     # What this batch did so far, kept to rebuild the record when a fold fails half-way.
     done: list[tuple[Op, int, bool]] = field(default_factory=list)
 
+    @property
+    def is_made(self) -> bool:
+        """Whether an op was folded into it: what is kept aside does not say what a record is."""
+        return self.folded or (self.stored is not None and self.stored.seq != UNFED)
+
 
 @dataclass(slots=True)
 class Verdict:
@@ -65,6 +76,8 @@ class Verdict:
     verdict: str
     why: str | None = None
     conflict: str | None = None
+    # The erasure that covers it: of the line only its place is stored.
+    erasure: Erasure | None = None
 
     def wire(self) -> dict[str, Any]:
         """As it goes to the device."""
@@ -77,10 +90,14 @@ class Verdict:
 
 
 class Folder:
-    """Folds the lines of one author onto records read before."""
+    """Folds the lines of one author onto records read before. `erasures`: of the records these lines speak of."""
 
-    def __init__(self, stored: dict[str, Stored], rights: Rights | None, last_at_c: int, rx_at: int) -> None:
+    def __init__(
+        self, dev: str, stored: dict[str, Stored], erasures: Mapping[str, Erasure], rights: Rights | None, last_at_c: int, rx_at: int
+    ) -> None:
+        self.dev = dev
         self.stored = stored
+        self.erasures = erasures
         self.rights = rights
         self.last_at_c = last_at_c
         self.rx_at = rx_at
@@ -89,17 +106,29 @@ class Folder:
     def fold(self, line: Line) -> Verdict:
         """Fold one line and say what became of it."""
         op = line.op
+        came = line.came
+        erasure = self._covering(line)
         if op is None:
-            return Verdict(line, self.last_at_c, "quarantined", line.why)
-        at_c = corrected_time(op.at_ms, op.skew, self.last_at_c, self.rx_at)
+            at_c = came.at_c if came else self.last_at_c
+            if erasure is not None:
+                return Verdict(line, at_c, TEXT_GONE, erasure=erasure)
+            return Verdict(line, at_c, "quarantined", RECORD_ERASED if line.erased else line.why)
+        at_c = came.at_c if came else corrected_time(op.at_ms, op.skew, self.last_at_c, self.rx_at)
         self.last_at_c = at_c
+        if erasure is not None:
+            return Verdict(line, at_c, TEXT_GONE, erasure=erasure)
         touched = self.touched.get(op.rec) or self._touch(op)
-        why = line.why or self._out_of_reach(op, touched)
+        about_erased = RECORD_ERASED if self.erasures and is_about(op, self.erasures) else None
+        why = about_erased or line.why or (None if came and is_accepted(came.mark) else self._out_of_reach(op, touched))
         if why is not None:
             line.why = why
+            if not touched.is_made:
+                file_bare(touched.record, op)
             touched.changed.update(absorb(touched.record, op))
             touched.done.append((op, at_c, False))
             return Verdict(line, at_c, "quarantined", why)
+        if not touched.is_made:
+            touched.record.kind, touched.record.scope = op.kind, ""
         try:
             outcome = fold_op(touched.record, op, at_c)
         except Exception:
@@ -111,13 +140,16 @@ class Folder:
             line.why = "fold_error"
             return Verdict(line, at_c, "quarantined", "fold_error")
         touched.done.append((op, at_c, True))
+        if came and is_released(came.mark):
+            touched.had_parked = True
+            release_parked(touched.record, op.stamp)
         touched.folded = True
         touched.first_at = min(touched.first_at, at_c)
         touched.last_at = max(touched.last_at, at_c)
         touched.changed.update(op.fields)
         touched.changed.update(outcome.changed)
         conflict = self._conflict_of(op, touched) if outcome.verdict == "conflict" else None
-        return Verdict(line, at_c, outcome.verdict, None, conflict)
+        return Verdict(line, at_c, outcome.verdict, why_of(came.mark) if came else None, conflict)
 
     def finish(self) -> list[Touched]:
         """Records to write, by id; disputes after the batch are derived from heads."""
@@ -125,6 +157,15 @@ class Folder:
             # Also where nothing was folded: an op kept aside is still something a deleter had not seen.
             touched.disputed_after = frozenset(disputes(touched.record))
         return [self.touched[key] for key in sorted(self.touched)]
+
+    def _covering(self, line: Line) -> Erasure | None:
+        """The erasure that covers a line, or of whose record its text is gone already."""
+        if not self.erasures:
+            return None
+        if line.op is None:
+            return self.erasures.get(line.erased or "")
+        erasure = self.erasures.get(line.op.rec)
+        return erasure if erasure is not None and make_stamp(self.dev, line.n, line.h) in erasure.ops else None
 
     def _touch(self, op: Op) -> Touched:
         stored = self.stored.get(op.rec)
@@ -138,13 +179,13 @@ class Folder:
 
     def _out_of_reach(self, op: Op, touched: Touched) -> str | None:
         """Reasons only the stored record can tell: another kind, or a scope the author has no right to."""
-        stored = touched.stored
-        if stored is None or stored.seq == 0:
+        if not touched.is_made:
             return None
-        if stored.kind != op.kind:
+        if touched.record.kind != op.kind:
             return "kind_mismatch"
-        if self.rights is not None and stored.scope != op.scope and not _reaches(self.rights, op.user, stored.scope):
-            return "scope_revoked"
+        if self.rights is not None and touched.record.scope != op.scope:
+            # Where it says it is, its author may have a right that he has not where it is.
+            return judge_op(replace(op, scope=touched.record.scope), self.rights, KINDS)
         return None
 
     def _rebuild(self, touched: Touched) -> None:
@@ -161,9 +202,3 @@ class Folder:
     def _conflict_of(self, op: Op, touched: Touched) -> str | None:
         found = [name for name in disputes(touched.record) if name in op.fields]
         return conflict_id(op.rec, found[0]) if found else None
-
-
-def _reaches(rights: Rights, user_id: str, scope: str) -> bool:
-    user = rights.users.get(user_id)
-    return user is not None and (user.all_scopes or scope in user.scopes)
-

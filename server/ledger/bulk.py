@@ -8,6 +8,7 @@ Values must already be driver primitives (str, int, bool, bytes, None) in column
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -52,47 +53,66 @@ def _insert_sql(table: str, columns: tuple[str, ...], postgres: bool, suffix: st
 @lru_cache(maxsize=4096)
 def _update_sql(table: str, columns: tuple[str, ...], postgres: bool) -> str:
     """Update by `id`, which is the last column. `created_at` only falls, `updated_at` only rises."""
-    mark = "%s" if postgres else "?"
     least, greatest = ("LEAST", "GREATEST") if postgres else ("MIN", "MAX")
     sets = []
     for column in columns[:-1]:
+        new = f'new."{column}"' if postgres else "?"
         if column == "created_at":
-            sets.append(f"created_at = {least}(created_at, {mark})")
+            new = f"{least}(old.created_at, {new})"
         elif column == "updated_at":
-            sets.append(f"updated_at = {greatest}(updated_at, {mark})")
-        else:
-            sets.append(f'"{column}" = {mark}')
-    return f'UPDATE "{table}" SET {", ".join(sets)} WHERE id = {mark}'
+            new = f"{greatest}(old.updated_at, {new})"
+        sets.append(f'"{column}" = {new}')
+    head = f'UPDATE "{table}" AS old SET {", ".join(sets)}'
+    if postgres:
+        return f"{head} FROM {_pg_arrays(table, columns)} AS new ({_quoted(columns)}) WHERE old.id = new.id"
+    return f"{head} WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A write of many rows, not sent yet."""
+
+    sql: str
+    rows: Sequence[Row]
 
 
 class Bulk:
     """Bulk statements on the connection of one open transaction."""
 
     def __init__(self, session: Session) -> None:
+        self.session = session
         self.connection: Connection = session.connection()
         self.postgres = self.connection.dialect.name == "postgresql"
 
-    def _run(self, sql: str, rows: Sequence[Row]) -> None:
-        if self.postgres:
-            self.connection.exec_driver_sql(sql, tuple(list(column) for column in zip(*rows, strict=True)))
-        elif len(rows) == 1:
-            self.connection.exec_driver_sql(sql, rows[0])
-        else:
-            self.connection.exec_driver_sql(sql, list(rows))
+    def inserting(self, table: str, columns: tuple[str, ...], rows: Sequence[Row], suffix: str = "") -> Statement:
+        """Insert rows; `suffix` may be an ON CONFLICT clause that both databases understand."""
+        return Statement(_insert_sql(table, columns, self.postgres, suffix), rows)
+
+    def updating(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> Statement:
+        """Update rows by id, each once; the last column must be `id`."""
+        return Statement(_update_sql(table, columns, self.postgres), rows)
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row], suffix: str = "") -> None:
-        """Insert rows; `suffix` may be an ON CONFLICT clause that both databases understand."""
-        if rows:
-            self._run(_insert_sql(table, columns, self.postgres, suffix), rows)
+        """Insert rows now."""
+        self.run(self.inserting(table, columns, rows, suffix))
 
     def update(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Update rows by id; the last column must be `id`."""
-        if rows:
-            sql = _update_sql(table, columns, self.postgres)
-            if self.postgres:
-                self.connection.exec_driver_sql(sql, list(rows))
-            else:
-                self._run(sql, rows)
+        """Update rows now."""
+        self.run(self.updating(table, columns, rows))
+
+    def run(self, *statements: Statement) -> None:
+        """Do writes that touch different rows. PostgreSQL takes them as one statement: one round trip."""
+        found = [each for each in statements if each.rows]
+        if not found:
+            return
+        if self.postgres:
+            *before, last = (each.sql for each in found)
+            head = ", ".join(f"w{number} AS ({sql})" for number, sql in enumerate(before))
+            values = tuple(list(column) for each in found for column in zip(*each.rows, strict=True))
+            self.connection.exec_driver_sql(f"WITH {head} {last}" if head else last, values)
+            return
+        for each in found:
+            self.connection.exec_driver_sql(each.sql, each.rows[0] if len(each.rows) == 1 else list(each.rows))
 
     def select_in(self, columns: str, table: str, key: str, keys: Sequence[str], suffix: str = "") -> Sequence[Any]:
         """Rows whose `key` is among `keys`, with one statement text for any number of keys."""

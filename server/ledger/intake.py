@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -20,7 +19,7 @@ from sync import limits
 from sync.errors import OpError
 from sync.judge import Rights, judge_op
 from sync.op import DEV, Op, parse_op
-from sync.stamp import GENESIS
+from sync.stamp import GENESIS, chain, erased_rec
 
 log = structlog.get_logger(__name__)
 HEADER_BYTES_MAX = 65_536
@@ -47,15 +46,30 @@ class Header:
     status: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What the node that had an op first noted of it (P-60); `mark` as in `marks`."""
+
+    device: str
+    node: str
+    rx_at: int
+    at_c: int
+    mark: int
+    why: str | None
+
+
 @dataclass(slots=True)
 class Line:
-    """One op line: its place in the chain and either the op or the reason why it is none."""
+    """One op line: its place in the chain and either the op or the reason why it is none. `came` of a line from another node."""
 
     n: int
     h: str
     raw: bytes
     op: Op | None = None
     why: str | None = None
+    came: Came | None = None
+    # The record an erased line spoke of: its text is gone and its hash is told, not reckoned (P-43).
+    erased: str | None = None
 
 
 @dataclass(slots=True)
@@ -117,9 +131,11 @@ def read_lines(dev: str, first: int, prev_h: str, texts: list[bytes]) -> list[Li
     loads, line_max = orjson.loads, limits.LINE_BYTES_MAX
     h = prev_h
     for n, raw in enumerate(texts, first):
-        h = sha256(h.encode() + raw).hexdigest()[:8]
-        line = Line(n, h, raw)
+        h = chain(h, raw)
+        line = Line(n, h, raw, erased=erased_rec(raw))
         lines.append(line)
+        if line.erased is not None:
+            continue
         if len(raw) > line_max:
             line.why = "too_large"
             continue

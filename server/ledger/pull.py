@@ -1,9 +1,9 @@
 """Pull: the coalesced states a reader has not seen, in feed order.
 
 Owns the reading side of P-25 to P-28. Runs in one read-only snapshot that also reads the clock, so a page and the head
-it claims belong together. States are passed on as bytes, never decoded; sealed ones are opened.
+it claims belong together. States are passed on as bytes, never decoded; sealed ones are opened. `feeds` are those of `feeds.py`.
 Invariants: a page is cut by seq over records and departures alike, so nothing between two pages is skipped; a newly granted
-scope is sent whole before the main seq moves on; the digest is given only when the reader has everything.
+feed is sent whole before the main seq moves on; the digest is given only when the reader has everything, and of what he is given.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from server.ledger.clock import (
     BadCursor,
     Clock,
     Cursor,
-    read_clock,
     read_cursor,
     scopes_hash,
     write_cursor,
 )
+from server.ledger.feed import digest_text
+from server.ledger.feeds import COMMON_KINDS, is_masked, scope_of, visible
 from server.ledger.state import wire
 
 
@@ -34,58 +35,55 @@ class Page:
     cursor: str
     seq: int
     more: bool
-    granted: tuple[str, ...]
+    feeds: tuple[str, ...]
     records: list[bytes] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     digest: dict[str, Any] | None = None
 
 
-def scopes_known(session: Session, scopes: tuple[str, ...]) -> bool:
-    """Whether a cursor may already name this set of scopes."""
-    return bool(Bulk(session).select("SELECT 1 FROM scope_set WHERE hash = ?", (scopes_hash(scopes),)))
+def scopes_known(session: Session, feeds: tuple[str, ...]) -> bool:
+    """Whether a cursor may already name this set of feeds."""
+    return bool(Bulk(session).select("SELECT 1 FROM scope_set WHERE hash = ?", (scopes_hash(feeds),)))
 
 
-def remember_scopes(session: Session, scopes: tuple[str, ...]) -> None:
-    """Store a set of scopes under its hash. Must run inside a writing transaction."""
+def remember_scopes(session: Session, feeds: tuple[str, ...]) -> None:
+    """Store a set of feeds under its hash. Must run inside a writing transaction."""
     Bulk(session).insert(
-        "scope_set", ("hash", "scopes"), [(scopes_hash(scopes), orjson.dumps(scopes).decode())],
+        "scope_set", ("hash", "scopes"), [(scopes_hash(feeds), orjson.dumps(feeds).decode())],
         "ON CONFLICT (hash) DO NOTHING",
     )  # fmt: skip
 
 
-def pull(session: Session, token: str | None, scopes: tuple[str, ...], limit: int) -> Page:
-    """One page for a reader who holds `scopes` (sorted). Raises BadCursor when he must start over."""
-    clock = read_clock(session)
-    if clock is None:
-        raise RuntimeError("the ledger was never opened for writing")
+def pull(session: Session, token: str | None, feeds: tuple[str, ...], limit: int, clock: Clock) -> Page:
+    """One page for a reader who holds `feeds` (sorted), `clock` as this transaction sees it. Raises BadCursor when he must start over."""
     bulk = Bulk(session)
-    cursor, revoked = _resume(bulk, token, scopes, clock)
-    page = Page("", clock.seq, False, scopes, revoked=revoked)
+    cursor, revoked = _resume(bulk, token, feeds, clock)
+    page = Page("", clock.seq, False, feeds, revoked=revoked)
     left = limit
     catch = dict(cursor.catch)
-    for scope in sorted(catch):
-        reached, full = _read(bulk, page, (scope,), catch[scope], left, clock.seq)
+    for feed in sorted(catch):
+        reached, full = _read(bulk, page, (feed,), catch[feed], left, clock.seq)
         left = limit - len(page.records)
         if full or left <= 0:
-            catch[scope] = reached
+            catch[feed] = reached
             break
-        del catch[scope]
+        del catch[feed]
     seq = cursor.seq
     if not catch and left > 0:
-        seq, page.more = _read_main(bulk, page, scopes, cursor.seq, left, clock.seq)
+        seq, page.more = _read_main(bulk, page, feeds, cursor.seq, left, clock.seq)
     else:
         page.more = True
     page.cursor = write_cursor(Cursor(clock.node, clock.epoch, seq, cursor.scopes_hash, catch), clock.secret)
     page.seq = seq
     if not page.more:
-        page.digest = _digest(bulk, scopes)
+        page.digest = _digest(bulk, feeds)
     return page
 
 
-def _resume(bulk: Bulk, token: str | None, scopes: tuple[str, ...], clock: Clock) -> tuple[Cursor, list[str]]:
+def _resume(bulk: Bulk, token: str | None, feeds: tuple[str, ...], clock: Clock) -> tuple[Cursor, list[str]]:
     """Where to go on, and which scopes the reader had before and has no more."""
-    here = scopes_hash(scopes)
+    here = scopes_hash(feeds)
     if token is None:
         return Cursor(clock.node, clock.epoch, 0, here), []
     cursor = read_cursor(token, clock)
@@ -95,17 +93,23 @@ def _resume(bulk: Bulk, token: str | None, scopes: tuple[str, ...], clock: Clock
     if not rows:
         raise BadCursor("unknown scopes")
     before = set(orjson.loads(rows[0][0]))
-    catch = {scope: seq for scope, seq in cursor.catch.items() if scope in scopes}
-    catch.update({scope: 0 for scope in scopes if scope not in before})
-    return Cursor(cursor.node, cursor.epoch, cursor.seq, here, catch), sorted(before - set(scopes))
+    catch: dict[str, int] = {}
+    for feed in feeds:
+        # Who had the whole scope has what its masked feed holds.
+        had = next((each for each in (feed, scope_of(feed)) if each in before), None)
+        if had is None:
+            catch[feed] = 0
+        elif had in cursor.catch:
+            catch[feed] = cursor.catch[had]
+    revoked = {scope_of(feed) for feed in before} - {scope_of(feed) for feed in feeds}
+    return Cursor(cursor.node, cursor.epoch, cursor.seq, here, catch), sorted(revoked)
 
 
-def _read(bulk: Bulk, page: Page, scopes: tuple[str, ...], after: int, limit: int, head: int) -> tuple[int, bool]:
-    """Append up to `limit` states of `scopes` after a seq; gives the seq reached and whether more remain."""
-    marks = ", ".join("?" * len(scopes))
+def _read(bulk: Bulk, page: Page, feeds: tuple[str, ...], after: int, limit: int, head: int) -> tuple[int, bool]:
+    """Append up to `limit` states of `feeds` after a seq; gives the seq reached and whether more remain."""
+    condition, values = visible(feeds)
     rows = bulk.select(
-        f"SELECT seq, id, state FROM record WHERE scope IN ({marks}) AND seq > ? ORDER BY seq LIMIT ?",
-        (*scopes, after, limit + 1),
+        f"SELECT seq, id, state FROM record WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?", (*values, after, limit + 1)
     )
     more = len(rows) > limit
     rows = rows[:limit]
@@ -113,25 +117,30 @@ def _read(bulk: Bulk, page: Page, scopes: tuple[str, ...], after: int, limit: in
     return (rows[-1][0] if more else head), more
 
 
-def _read_main(bulk: Bulk, page: Page, scopes: tuple[str, ...], after: int, limit: int, head: int) -> tuple[int, bool]:
+def _read_main(bulk: Bulk, page: Page, feeds: tuple[str, ...], after: int, limit: int, head: int) -> tuple[int, bool]:
     """States and departures of the main feed, cut at the same seq."""
-    if not scopes or after >= head:
+    if not feeds or after >= head:
         return head, False
-    reached, more = _read(bulk, page, scopes, after, limit, head)
+    reached, more = _read(bulk, page, feeds, after, limit, head)
     if after > 0:
-        marks = ", ".join("?" * len(scopes))
+        scopes = tuple(scope_of(feed) for feed in feeds)
+        condition, values = visible(feeds, "r")
         rows = bulk.select(
-            f"SELECT DISTINCT d.rec FROM departure d JOIN record r ON r.id = d.rec"
-            f" WHERE d.scope IN ({marks}) AND d.seq > ? AND d.seq <= ? AND r.scope NOT IN ({marks}) ORDER BY d.rec",
-            (*scopes, after, reached, *scopes),
+            f"SELECT DISTINCT d.rec FROM departure d LEFT JOIN record r ON r.id = d.rec AND r.seq > 0"
+            f" WHERE d.scope IN ({', '.join('?' * len(scopes))}) AND d.seq > ? AND d.seq <= ? AND (r.id IS NULL OR NOT ({condition}))"
+            f" ORDER BY d.rec",
+            (*scopes, after, reached, *values),
         )
         page.gone += [row[0] for row in rows]
     return reached, more
 
 
-def _digest(bulk: Bulk, scopes: tuple[str, ...]) -> dict[str, Any]:
-    """Count and XOR per scope (P-28); a scope nobody wrote to has an empty digest."""
-    digest: dict[str, Any] = {scope: {"count": 0, "xor": "0" * 16} for scope in scopes}
-    for scope, count, xor in bulk.select_in("scope, count, xor", "scope_digest", "scope", list(scopes)):
-        digest[scope] = {"count": count, "xor": xor}
-    return digest
+def _digest(bulk: Bulk, feeds: tuple[str, ...]) -> dict[str, Any]:
+    """Count and XOR per scope (P-28) of what the feeds hold; a scope nobody wrote to has an empty digest."""
+    sums = {scope_of(feed): [0, 0] for feed in feeds}
+    partial = {scope_of(feed) for feed in feeds if is_masked(feed)}
+    for scope, kind, count, xor in bulk.select_in("scope, kind, count, xor", "scope_digest", "scope", list(sums)):
+        if scope not in partial or kind in COMMON_KINDS:
+            sums[scope][0] += count
+            sums[scope][1] ^= xor
+    return {scope: {"count": count, "xor": digest_text(xor)} for scope, (count, xor) in sums.items()}

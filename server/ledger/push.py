@@ -7,8 +7,9 @@ verdicts (P-21); a gap is answered with `resend_from` (P-23); a diverging chain 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from server.db import unit
-from server.ledger import hints, store
+from server.ledger import erasures, store
 from server.ledger.apply import Folder, Verdict
 from server.ledger.bulk import Bulk
 from server.ledger.clock import ensure_clock
@@ -24,6 +25,7 @@ from server.ledger.intake import Batch, Line, judge_lines
 from sync.judge import Rights
 from sync.stamp import GENESIS
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 OPS = Counter("xunan_ops_total", "Ops that came from devices", ["verdict"])
 ATTEMPTS_MAX = 4
@@ -32,7 +34,7 @@ AUTHOR_COLUMNS = ("dev", "device_id", "acked", "acked_h", "durable", "last_at_c"
 
 @dataclass(slots=True)
 class Author:
-    """The incarnation row of an op author. `device_id` delivered last; "" before anything was."""
+    """The incarnation row of an op author. `device_id` delivered last; "" before anything was. `found`: its `acked` as read."""
 
     dev: str
     device_id: str = ""
@@ -40,6 +42,10 @@ class Author:
     acked_h: str = GENESIS
     durable: int = 0
     last_at_c: int = 0
+    found: int = 0
+
+    def __post_init__(self) -> None:
+        self.found = self.acked
 
 
 @dataclass(slots=True)
@@ -56,28 +62,34 @@ class Pushed:
     resend_from: int | None = None
     fork: bool = False
     same_to: int | None = None
-    seq_by_scope: dict[str, int] = field(default_factory=dict)
 
 
 def push(session: Session, device_id: str, batch: Batch, rights: Rights | None, rx_at: int) -> Pushed:
     """Store a batch. Judged before the transaction opens; retried when two writers collide on PostgreSQL."""
     judge_lines(batch.lines, rights)
     reasons = [line.why for line in batch.lines]
+
+    def once() -> Pushed:
+        for line, why in zip(batch.lines, reasons, strict=True):
+            line.why = why
+        return _push_once(session, device_id, batch, rights, rx_at)
+
+    pushed = retried(session, once)
+    for verdict in pushed.verdicts:
+        OPS.labels(verdict["v"]).inc()
+    return pushed
+
+
+def retried(session: Session, work: Callable[[], T]) -> T:
+    """Do it in a unit of work, again when two writers met on the same new record or a deadlock was broken."""
     for attempt in range(1, ATTEMPTS_MAX + 1):
         try:
             with unit(session):
-                pushed = _push_once(session, device_id, batch, rights, rx_at)
-            break
+                return work()
         except (IntegrityError, OperationalError) as error:
-            # Two writers met on the same new record, or a deadlock was broken: the whole batch is simply tried again.
             if attempt == ATTEMPTS_MAX or not _may_retry(error):
                 raise
-            for line, why in zip(batch.lines, reasons, strict=True):
-                line.why = why
-    for verdict in pushed.verdicts:
-        OPS.labels(verdict["v"]).inc()
-    hints.after_commit(pushed.seq_by_scope)
-    return pushed
+    raise AssertionError("unreachable")
 
 
 def _may_retry(error: DBAPIError) -> bool:
@@ -107,30 +119,27 @@ def _push_once(session: Session, device_id: str, batch: Batch, rights: Rights | 
             return Pushed(author.acked, author.acked_h, author.durable, fork=True, same_to=author.acked)
         # A disk moved to another handheld does this. So would a thief of a name: the log says who it was.
         log.warning("chain_continued_elsewhere", dev=author.dev, device=device_id, before=author.device_id, n=fresh[0].n)
-    done, seq_by_scope = fold_lines(bulk, author, fresh, rights, rx_at, clock.node, device_id)
+    done = fold_lines(bulk, author, fresh, rights, rx_at, clock.node, device_id)
     write_author(bulk, author, device_id)
     verdicts += [each.wire() for each in done]
-    return Pushed(author.acked, author.acked_h, author.durable, verdicts, seq_by_scope=seq_by_scope)
+    return Pushed(author.acked, author.acked_h, author.durable, verdicts)
 
 
 def fold_lines(
     bulk: Bulk, author: Author, lines: list[Line], rights: Rights | None, rx_at: int, node: str, device_id: str
-) -> tuple[list[Verdict], dict[str, int]]:
+) -> list[Verdict]:
     """Fold fresh lines of one author, write everything but the author, and move the author on."""
-    stored = store.read_records(bulk, (line.op.rec for line in lines if line.op is not None))
-    folder = Folder(stored, rights, author.last_at_c, rx_at)
+    concerned = erasures.concerned(line.op for line in lines)
+    # Locked as well: who a photo is about must not be erased between here and the commit.
+    stored = store.read_records(bulk, concerned)
+    gone = erasures.read(bulk, concerned | {line.erased for line in lines if line.erased})
+    folder = Folder(author.dev, stored, gone, rights, author.last_at_c, rx_at)
     done = [folder.fold(line) for line in lines]
     touched = folder.finish()
-    seq_by_id = store.write_records(bulk, touched, rx_at)
-    store.write_ops(bulk, author.dev, device_id, node, done, seq_by_id, rx_at)
+    store.write_ops(bulk, author.dev, device_id, node, done, rx_at)
+    store.write_records(bulk, touched, rx_at)
     author.acked, author.acked_h, author.last_at_c = lines[-1].n, lines[-1].h, folder.last_at_c
-    seq_by_scope: dict[str, int] = {}
-    for each in touched:
-        scopes = {each.record.scope, each.stored.scope if each.stored else each.record.scope}
-        for scope in scopes:
-            if scope and seq_by_id[each.record.id]:
-                seq_by_scope[scope] = max(seq_by_scope.get(scope, 0), seq_by_id[each.record.id])
-    return done, seq_by_scope
+    return done
 
 
 def read_author(bulk: Bulk, dev: str, rx_at: int) -> Author:
@@ -150,6 +159,11 @@ def hash_at(bulk: Bulk, dev: str, n: int) -> str:
     return str(bulk.select("SELECT h FROM op_log WHERE dev = ? AND n = ?", (dev, n))[0][0]) if n else GENESIS
 
 
+def hash_before(bulk: Bulk, author: Author, first: int) -> str:
+    """The hash of the op before `first`; the author's row knows that of the last one, so a push that goes on never reads the log."""
+    return author.acked_h if first == author.acked + 1 else hash_at(bulk, author.dev, first - 1)
+
+
 def peek_author(bulk: Bulk, dev: str) -> Author:
     """Where an author stands, without a lock; an unknown one stands at the beginning."""
     rows = bulk.select("SELECT device_id, acked, acked_h, durable, last_at_c FROM incarnation WHERE dev = ?", (dev,))
@@ -157,25 +171,31 @@ def peek_author(bulk: Bulk, dev: str) -> Author:
 
 
 def write_author(bulk: Bulk, author: Author, device_id: str) -> None:
-    """Store how far the author's chain is kept. A device enrolled again that continues the chain takes it over."""
-    bulk.execute(
-        "UPDATE incarnation SET device_id = ?, acked = ?, acked_h = ?, last_at_c = ? WHERE dev = ?",
-        (device_id, author.acked, author.acked_h, author.last_at_c, author.dev),
+    """Store how far the author's chain is kept. A device enrolled again that continues the chain takes it over.
+
+    From where it was read, or not at all: this, and no index of the partitioned log, is why no op can be stored twice (P-21).
+    """
+    moved = bulk.select(
+        "UPDATE incarnation SET device_id = ?, acked = ?, acked_h = ?, last_at_c = ? WHERE dev = ? AND acked = ? RETURNING acked",
+        (device_id, author.acked, author.acked_h, author.last_at_c, author.dev, author.found),
     )
+    if not moved:
+        raise RuntimeError(f"the chain of {author.dev} moved on under its lock")
+    author.found = author.acked
 
 
 def _compare(bulk: Bulk, author: Author, batch: Batch, repeated: list[Line]) -> tuple[list[dict[str, Any]], int | None]:
     """Answers for lines stored before, and the last n up to which this chain is the stored one."""
     header = batch.header
-    last = repeated[-1].n if repeated else header.first - 1
+    answers: list[dict[str, Any]] = []
+    if hash_before(bulk, author, header.first) != header.prev_h:
+        return answers, None
+    if not repeated:
+        return answers, header.first - 1
     rows = bulk.select(
-        "SELECT n, h, verdict, why FROM op_log WHERE dev = ? AND n BETWEEN ? AND ?", (author.dev, header.first - 1, last)
+        "SELECT n, h, verdict, why FROM op_log WHERE dev = ? AND n BETWEEN ? AND ?", (author.dev, header.first, repeated[-1].n)
     )
     by_n = {row[0]: row for row in rows}
-    before = by_n[header.first - 1][1] if header.first > 1 else GENESIS
-    answers: list[dict[str, Any]] = []
-    if before != header.prev_h:
-        return answers, None
     for line in repeated:
         _, h, verdict, why = by_n[line.n]
         if h != line.h:

@@ -1,24 +1,26 @@
 """Quarantine: what arrived and was not applied, until a person decides.
 
 Owns listing, releasing and keeping quarantined lines, and the release of fields that wait for an unknown parent (P-10).
-Invariants: nothing is ever deleted here; releasing an op folds its record anew from the log, so the outcome is the same as
+Invariants: nothing is ever deleted here (an erasure does, P-43); releasing an op folds its record anew from the log, so the outcome is the same as
 if the op had been accepted when it came; bytes that are no op can only be kept.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.db import joined_unit, on_commit, unit
-from server.ledger import hints, store
+from server.db import joined_unit, unit
+from server.ledger import store
 from server.ledger.bulk import Bulk
+from server.ledger.chains import forget_digest
 from server.ledger.clock import now_ms
 from server.ledger.lines import read_raw
-from server.ledger.refold import RELEASED, touch_anew
+from server.ledger.marks import ACCEPTED, mark_of, released, why_of
+from server.ledger.refold import touch_anew
 from sync import limits
+from sync.stamp import split_stamp
 
 DAY_MS = 86_400_000
 
@@ -60,18 +62,19 @@ def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
     with joined_unit(session):
         bulk = Bulk(session)
         rows = bulk.select(
-            # A personal record that would reach every handheld is never let through (M-50).
-            "SELECT o.id, o.rec FROM quarantine q JOIN op_log o ON o.id = q.op_id"
-            " WHERE q.id = ? AND q.state <> 'released' AND q.why <> 'bad_scope'",
+            # A personal record that would reach every handheld is never let through (M-50), nothing goes onto an erased one (P-43) or one of another kind.
+            "SELECT o.id, o.rec, o.dev FROM quarantine q JOIN op_log o ON o.id = q.op_id"
+            " WHERE q.id = ? AND q.state <> 'released' AND q.why NOT IN ('bad_scope', 'kind_mismatch', 'record_erased')"
+            " AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.rec = o.rec)",
             (entry_id,),
         )
         if not rows or not rows[0][1]:
             raise NotReleasable(str(entry_id))
-        op_id, rec = rows[0]
-        bulk.execute("UPDATE op_log SET verdict = 'applied', why = NULL WHERE id = ?", (op_id,))
+        op_id, rec, dev = rows[0]
+        bulk.execute("UPDATE op_log SET verdict = 'applied', why = ? WHERE id = ?", (why_of(ACCEPTED), op_id))
         bulk.execute("UPDATE quarantine SET state = 'released' WHERE id = ?", (entry_id,))
-        moved = _write_anew(bulk, rec, at)
-        on_commit(session, lambda: hints.after_commit(moved))
+        _write_anew(bulk, rec, at)
+        forget_digest(bulk, dev)
     return str(rec)
 
 
@@ -100,17 +103,18 @@ def release_parked_record(session: Session, rec: str, at_ms: int | None = None) 
         touched = touch_anew(bulk, rec)
         if touched is None or not touched.record.wait:
             return False
-        for stamp in sorted({entry[0] for entry in touched.record.wait}):
-            dev, n, h = stamp.split(":")
-            bulk.execute("UPDATE op_log SET why = ? WHERE dev = ? AND n = ? AND h = ?", (RELEASED, dev, int(n), h))
-        moved = _write_anew(bulk, rec, at)
-    hints.after_commit(moved)
+        waiting = sorted(split_stamp(stamp) for stamp in {entry[0] for entry in touched.record.wait})
+        for dev, n, h in waiting:
+            found = bulk.select("SELECT id, verdict, why FROM op_log WHERE dev = ? AND n = ? AND h = ?", (dev, n, h))
+            for op_id, verdict, why in found:
+                bulk.execute("UPDATE op_log SET why = ? WHERE id = ?", (why_of(released(mark_of(verdict, why))), op_id))
+        _write_anew(bulk, rec, at)
+        for dev in sorted({dev for dev, _, _ in waiting}):
+            forget_digest(bulk, dev)
     return True
 
 
-def _write_anew(bulk: Bulk, rec: str, at: int) -> dict[str, int]:
+def _write_anew(bulk: Bulk, rec: str, at: int) -> None:
     touched = touch_anew(bulk, rec)
-    if touched is None:
-        return {}
-    seq: dict[str, Any] = store.write_records(bulk, [touched], at)
-    return {touched.record.scope: seq[rec]} if seq[rec] else {}
+    if touched is not None:
+        store.write_records(bulk, [touched], at)

@@ -17,6 +17,7 @@ from server.ledger.bulk import Bulk
 from server.ledger.lines import keep_line, keep_raw, read_line, read_raw
 from server.ledger.state import canonical
 from server.seal import is_sealed_kind, seal
+from sync.stamp import ERASED
 
 PAGE = 500
 Kept = bytes | str
@@ -27,6 +28,8 @@ def reseal(session: Session) -> Iterator[tuple[str, int]]:
     yield from _walk(session, "op_log", "line, kind, dev, n, h", _line)
     yield from _walk(session, "quarantine", "raw, sha", _raw)
     yield from _walk(session, "record", "state, kind", _state)
+    for column in ("secret", "pending"):
+        yield from _walk(session, "second_factor", column, _factor)
     for kind in KINDS.values():
         for field in kind.fields:
             if field.privacy == "sensitive":
@@ -53,7 +56,7 @@ def _walk(session: Session, table: str, columns: str, anew: Callable[..., Kept |
 
 
 def _line(_: int, line: bytes, kind: str, dev: str, n: int, h: str) -> bytes | None:
-    if not is_sealed_kind(kind) or seal.is_current(bytes(line)):
+    if not is_sealed_kind(kind) or seal.is_current(bytes(line)) or bytes(line[:1]) == ERASED:
         return None
     return keep_line(kind, dev, n, h, read_line(dev, n, h, line))
 
@@ -66,6 +69,13 @@ def _state(rec: str, state: bytes, kind: str) -> bytes | None:
     if not is_sealed_kind(kind) or seal.is_current(bytes(state)):
         return None
     return seal.close("record", rec, canonical(rec, bytes(state)))
+
+
+def _factor(user: str, stored: bytes | None) -> bytes | None:
+    if stored is None or seal.is_current(bytes(stored)):
+        return None
+    row = f"second_factor:{user}"
+    return seal.close("column", row, seal.open("column", row, bytes(stored)))
 
 
 def _column(column: str) -> Callable[..., str | None]:

@@ -31,7 +31,7 @@ from sync.record import Record
 _BIGINT_MAX = 2**63 - 1
 Value = Any
 # Columns every write brings, after the projected ones. `scope` is separate: rewriting an indexed column costs even when equal.
-STANDING = ("seq", "life", "in_dispute", "created_at", "updated_at")
+STANDING = ("life", "in_dispute", "created_at", "updated_at")
 
 
 def json_text(value: Any) -> str:
@@ -95,6 +95,8 @@ class Column:
 
     name: str
     read: Callable[[Record], Value]
+    # A counter nobody moved stands at nought; every other column of a field nobody wrote is NULL.
+    shows_unwritten: bool = False
 
 
 def _plain_reader(field: Field) -> Callable[[Record], Value]:
@@ -155,9 +157,9 @@ def _columns_of_field(kind: str, field: Field, table_columns: set[str]) -> list[
     """The column of a field and its companions."""
     name = field.name
     if field.merge == "counter":
-        found = [Column(name, lambda record: _int(counter_state(record, name).value))]
+        found = [Column(name, lambda record: _int(counter_state(record, name).value), shows_unwritten=True)]
         if f"{name}_recount" in table_columns:
-            found.append(Column(f"{name}_recount", lambda record: counter_state(record, name).recount_advised))
+            found.append(Column(f"{name}_recount", lambda record: counter_state(record, name).recount_advised, shows_unwritten=True))
         return found
     if field.merge == "append":
         return [Column(name, _log_reader(name))]
@@ -183,6 +185,15 @@ class Projection:
         self.all = [column for columns in self.by_field.values() for column in columns]
         self.insert_columns = (*(column.name for column in self.all), "scope", *STANDING, "id")
 
+    def whole(self, record: Record) -> list[Value]:
+        """Every column, those of written fields read: a new record rarely has half of them."""
+        written = {name.split(".", 1)[0] for part in (record.reg, record.ctr, record.sets, record.log) for name in part}
+        return [
+            column.read(record) if name in written or column.shows_unwritten else None
+            for name, columns in self.by_field.items()
+            for column in columns
+        ]
+
     def changed(self, names: Iterable[str]) -> list[Column]:
         """Columns that depend on the named wire fields, in declared order."""
         wanted = {name.split(".", 1)[0] for name in names}
@@ -195,6 +206,6 @@ def projection(kind: str) -> Projection | None:
     return Projection(KINDS[kind]) if kind in KINDS else None
 
 
-def standing(record: Record, seq: int, disputed: bool, first_at: int, last_at: int) -> tuple[Value, ...]:
+def standing(record: Record, disputed: bool, first_at: int, last_at: int) -> tuple[Value, ...]:
     """Values of STANDING and the id."""
-    return (seq, is_visible(record), disputed, first_at, last_at, record.id)
+    return (is_visible(record), disputed, first_at, last_at, record.id)

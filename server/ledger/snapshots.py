@@ -1,4 +1,4 @@
-"""First-sync packs: one immutable gzip NDJSON file per scope at a known seq (P-29).
+"""First-sync packs: one immutable gzip NDJSON file per feed of a scope at a known seq (P-29, P-45).
 
 Owns building, naming, sealing and finding of these files under `<data>/snapshots`; serves no request itself.
 Invariants: a file never changes after it has its name (the name is its hash); a snapshot is reused while few records of
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from server.db import reading, unit
 from server.ledger.bulk import Bulk
 from server.ledger.clock import Clock, Cursor, read_clock, scopes_hash, write_cursor
+from server.ledger.feeds import scope_of, visible
 from server.ledger.state import wire
 from server.ledger.sync import is_ready, narrowed, prepare
 from server.seal import seal
@@ -40,20 +40,20 @@ KEEP_PER_SCOPE = 2
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A built file. `seq`: the scope as of that feed number; `bytes`: size of the gzip text sealed in it."""
+    """A built file. `seq`: the feed as of that number; `bytes`: size of the gzip text sealed in it."""
 
-    scope: str
+    feed: str
     path: Path
     etag: str
     seq: int
     count: int
     bytes: int
 
-def get(session: Session, scope: str, data_dir: Path) -> Snapshot:
-    """The snapshot of a scope, built when there is none or when the last one is too old."""
+def get(session: Session, feed: str, data_dir: Path) -> Snapshot:
+    """The snapshot of a feed, built when there is none or when the last one is too old."""
     with reading(session) as reader:
-        found, _ = _fresh(Bulk(reader), scope, data_dir)
-    return found if found is not None else build(session, scope, data_dir)
+        found, _ = _fresh(Bulk(reader), feed, data_dir)
+    return found if found is not None else build(session, feed, data_dir)
 
 
 def content(snapshot: Snapshot) -> bytes:
@@ -61,61 +61,62 @@ def content(snapshot: Snapshot) -> bytes:
     return seal.open("snapshot", snapshot.etag, snapshot.path.read_bytes())
 
 
-def listing(session: Session, scopes: tuple[str, ...], data_dir: Path) -> dict[str, Any]:
-    """What a new device loads: the snapshots of its scopes and the cursor to pull from afterwards."""
-    names = narrowed(scopes, None)
+def listing(session: Session, feeds: tuple[str, ...], data_dir: Path) -> dict[str, Any]:
+    """What a new device loads: the snapshots of its feeds and the cursor to pull from afterwards."""
+    names = narrowed(feeds, None)
     with reading(session) as reader:
         ready = is_ready(reader, names)
     if not ready:
         prepare(session, names)
-    snapshots = {scope: get(session, scope, data_dir) for scope in names}
+    snapshots = {feed: get(session, feed, data_dir) for feed in names}
     with reading(session) as reader:
         clock = _clock(reader)
         bulk = Bulk(reader)
-        seqs = [clock.seq if _changed_since(bulk, scope, each.seq) == 0 else each.seq for scope, each in snapshots.items()]
+        seqs = [clock.seq if _changed_since(bulk, feed, each.seq) == 0 else each.seq for feed, each in snapshots.items()]
     cursor = Cursor(clock.node, clock.epoch, min(seqs, default=clock.seq), scopes_hash(names))
     return {
         "cursor": write_cursor(cursor, clock.secret),
         "scopes": [
             {
-                "scope": each.scope, "seq": each.seq, "count": each.count, "bytes": each.bytes, "etag": each.etag,
-                "url": f"/api/v1/snapshots/{each.scope}",
+                "scope": scope_of(each.feed), "seq": each.seq, "count": each.count, "bytes": each.bytes, "etag": each.etag,
+                "url": f"/api/v1/snapshots/{scope_of(each.feed)}",
             }
             for each in snapshots.values()
         ],
     }  # fmt: skip
 
 
-def build(session: Session, scope: str, data_dir: Path) -> Snapshot:
+def build(session: Session, feed: str, data_dir: Path) -> Snapshot:
     """Write the file from one consistent read, then register it; older files beyond the last two are removed."""
     folder = data_dir / "snapshots"
     folder.mkdir(parents=True, exist_ok=True)
     with reading(session) as reader:
         clock = _clock(reader)
-        count = int(Bulk(reader).select("SELECT COUNT(*) FROM record WHERE scope = ? AND seq > 0", (scope,))[0][0])
+        condition, values = visible((feed,))
+        count = int(Bulk(reader).select(f"SELECT COUNT(*) FROM record WHERE {condition} AND seq > 0", values)[0][0])
         packs = -(-count // limits.PACK_SIZE)
         head = {
-            "format": FORMAT, "scope": scope, "seq": clock.seq, "epoch": clock.epoch,
+            "format": FORMAT, "scope": scope_of(feed), "seq": clock.seq, "epoch": clock.epoch,
             "cursor_part": f"{clock.node}:{clock.epoch}:{clock.seq}", "count": count, "packs": packs,
         }  # fmt: skip
-        packed = _packed(head, _packs(reader.connection(), scope))
+        packed = _packed(head, _packs(Bulk(reader), feed))
     etag, size = sha256(packed).hexdigest()[:32], len(packed)
-    name = f"{sha256(scope.encode()).hexdigest()[:16]}-{clock.seq}-{etag}.sealed"
+    name = f"{sha256(feed.encode()).hexdigest()[:16]}-{clock.seq}-{etag}.sealed"
     path = folder / name
     _write(path, seal.close("snapshot", etag, packed))
     with unit(session):
         bulk = Bulk(session)
         bulk.insert(
             "snapshot", ("scope", "seq", "name", "etag", "count", "bytes"),
-            [(scope, clock.seq, name, etag, count, size)],
+            [(feed, clock.seq, name, etag, count, size)],
             "ON CONFLICT (scope, seq) DO UPDATE SET name = excluded.name, etag = excluded.etag, bytes = excluded.bytes",
         )  # fmt: skip
-        old = bulk.select("SELECT seq, name FROM snapshot WHERE scope = ? ORDER BY seq DESC", (scope,))[KEEP_PER_SCOPE:]
+        old = bulk.select("SELECT seq, name FROM snapshot WHERE scope = ? ORDER BY seq DESC", (feed,))[KEEP_PER_SCOPE:]
         for seq, _ in old:
-            bulk.execute("DELETE FROM snapshot WHERE scope = ? AND seq = ?", (scope, seq))
+            bulk.execute("DELETE FROM snapshot WHERE scope = ? AND seq = ?", (feed, seq))
     for _, stale in old:
         (folder / stale).unlink(missing_ok=True)
-    return Snapshot(scope, path, etag, clock.seq, count, size)
+    return Snapshot(feed, path, etag, clock.seq, count, size)
 
 
 def forget(session: Session, data_dir: Path) -> None:
@@ -126,35 +127,35 @@ def forget(session: Session, data_dir: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _fresh(bulk: Bulk, scope: str, data_dir: Path) -> tuple[Snapshot | None, int]:
-    rows = bulk.select("SELECT seq, name, etag, count, bytes FROM snapshot WHERE scope = ? ORDER BY seq DESC LIMIT 1", (scope,))
+def _fresh(bulk: Bulk, feed: str, data_dir: Path) -> tuple[Snapshot | None, int]:
+    rows = bulk.select("SELECT seq, name, etag, count, bytes FROM snapshot WHERE scope = ? ORDER BY seq DESC LIMIT 1", (feed,))
     if not rows:
         return None, 0
     seq, name, etag, count, size = rows[0]
     path = data_dir / "snapshots" / name
-    changed = _changed_since(bulk, scope, seq)
+    changed = _changed_since(bulk, feed, seq)
     clock = bulk.select("SELECT seq FROM sync_clock WHERE id = 1", ())
     # A counter behind the snapshot means the database was restored: the file describes a future that never was.
     if not path.exists() or clock[0][0] < seq or changed > max(STALE_RECORDS_MIN, int(count * STALE_SHARE)):
         return None, changed
-    return Snapshot(scope, path, etag, seq, count, size), changed
+    return Snapshot(feed, path, etag, seq, count, size), changed
 
 
-def _changed_since(bulk: Bulk, scope: str, seq: int) -> int:
-    came = bulk.select("SELECT COUNT(*) FROM record WHERE scope = ? AND seq > ?", (scope, seq))[0][0]
-    left = bulk.select("SELECT COUNT(*) FROM departure WHERE scope = ? AND seq > ?", (scope, seq))[0][0]
+def _changed_since(bulk: Bulk, feed: str, seq: int) -> int:
+    condition, values = visible((feed,))
+    came = bulk.select(f"SELECT COUNT(*) FROM record WHERE {condition} AND seq > ?", (*values, seq))[0][0]
+    left = bulk.select("SELECT COUNT(*) FROM departure WHERE scope = ? AND seq > ?", (scope_of(feed), seq))[0][0]
     return int(came) + int(left)
 
 
-def _packs(connection: Connection, scope: str) -> Iterator[list[bytes]]:
+def _packs(bulk: Bulk, feed: str) -> Iterator[list[bytes]]:
     """States in feed order, 500 at a time, without holding the scope in memory."""
-    mark = "%s" if connection.dialect.name == "postgresql" else "?"
+    condition, values = visible((feed,))
     after = 0
     while True:
-        rows = connection.exec_driver_sql(
-            f"SELECT seq, id, state FROM record WHERE scope = {mark} AND seq > {mark} ORDER BY seq LIMIT {limits.PACK_SIZE}",
-            (scope, after),
-        ).fetchall()
+        rows = bulk.select(
+            f"SELECT seq, id, state FROM record WHERE {condition} AND seq > ? ORDER BY seq LIMIT {limits.PACK_SIZE}", (*values, after)
+        )
         if not rows:
             return
         after = rows[-1][0]

@@ -1,8 +1,8 @@
-"""Writing one folded batch: op log, records, typed rows, conflicts, departures, digests, counter.
+"""Writing one folded batch: op log, records, typed rows, conflicts.
 
-Owns every SQL statement of the push transaction. One read and one write per table, whatever the size of the batch.
-Invariant (P-26): the feed counter is taken after all records are locked and folded, and only the writes that carry its
-value follow before commit, so a reader never sees a later number before an earlier one. Records are locked in id order.
+Owns the SQL of the push transaction up to the feed, which comes last (`server.ledger.feed`). One read and one write per table, whatever
+the size of the batch. Invariant (P-26): records are locked in id order, the existing ones before new ones are made, so two writers wait
+for each other in one direction only; nothing written here carries a feed number.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from hashlib import sha256
 from server.kinds import KINDS
 from server.ledger.apply import Stored, Touched, Verdict
 from server.ledger.bulk import Bulk, Row
+from server.ledger.feed import UNFED, UNSTAMPED, moved
 from server.ledger.intake import Line
 from server.ledger.lines import keep_line, keep_raw
 from server.ledger.rows import STANDING, projection, standing
 from server.ledger.state import keep as keep_state
-from sync.stamp import conflict_id, digest64
+from sync.stamp import conflict_id, erased_line
 
 OP_COLUMNS = (
-    "dev", "n", "h", "device", "rec", "kind", "scope", "user", "line", "node", "rx_at", "at_c", "seq", "verdict", "why",
+    "dev", "n", "h", "device", "rec", "kind", "scope", "user", "line", "node", "rx_at", "at_c", "verdict", "why",
 )  # fmt: skip
 RECORD_COLUMNS = ("kind", "scope", "seq", "state", "open_conflicts", "parked_since", "id")
 CONFLICT_COLUMNS = ("id", "rec", "kind", "field", "scope", "opened_at", "closed_at", "severity")
@@ -38,35 +39,48 @@ def read_records(bulk: Bulk, ids: Iterable[str]) -> dict[str, Stored]:
     return {row[0]: Stored(row[1], row[2], row[3], bytes(row[4]), row[5]) for row in rows}
 
 
-def take_seq(bulk: Bulk, count: int) -> int:
-    """Move the feed counter by `count` and give its old value; on PostgreSQL this is the lock that orders commits."""
-    row = bulk.select("UPDATE sync_clock SET seq = seq + ? WHERE id = 1 RETURNING seq", (count,))[0]
-    return int(row[0]) - count
-
-
-def write_records(bulk: Bulk, touched: Sequence[Touched], rx_at: int) -> dict[str, int]:
-    """Give every fed record its seq and write records, rows, conflicts, departures and digests. Gives seq by id."""
-    fed = [each for each in touched if each.folded or (each.stored is not None and each.stored.seq > 0)]
-    seq = take_seq(bulk, len(fed))
-    seq_by_id = {each.record.id: 0 for each in touched}
-    for number, each in enumerate(fed, seq + 1):
-        seq_by_id[each.record.id] = number
-    _write_states(bulk, touched, seq_by_id, rx_at)
-    _write_rows(bulk, fed, seq_by_id)
+def write_records(bulk: Bulk, touched: Sequence[Touched], rx_at: int) -> None:
+    """Write records, rows and conflicts; every record that readers may know is told to the feed."""
+    fed = [each for each in touched if each.folded or _is_fed(each.stored)]
+    _write_states(bulk, touched, rx_at)
+    _write_rows(bulk, fed)
     _write_conflicts(bulk, fed, rx_at)
-    _write_departures(bulk, fed, seq_by_id)
-    _write_digests(bulk, fed, seq_by_id)
-    return seq_by_id
+    for each in fed:
+        moved(bulk, each.record.id, each.record.kind, _known_at(each.stored), each.record.scope)
 
 
-def _write_states(bulk: Bulk, touched: Sequence[Touched], seq_by_id: dict[str, int], rx_at: int) -> None:
+def withdraw(bulk: Bulk, rec: str, rx_at: int) -> None:
+    """Take away a record none of whose ops is in the log any more; its readers are told it is gone."""
+    stored = read_records(bulk, [rec]).get(rec)
+    if stored is None:
+        return
+    bulk.execute("DELETE FROM record WHERE id = ?", (rec,))
+    if (plan := projection(stored.kind)) is not None:
+        bulk.execute(f'DELETE FROM "{plan.table}" WHERE id = ?', (rec,))
+    bulk.execute("UPDATE conflict SET closed_at = ? WHERE rec = ? AND closed_at IS NULL", (rx_at, rec))
+    if _is_fed(stored):
+        moved(bulk, rec, stored.kind, _known_at(stored), None)
+
+
+def _is_fed(stored: Stored | None) -> bool:
+    return stored is not None and stored.seq != UNFED
+
+
+def _known_at(stored: Stored | None) -> tuple[str, int] | None:
+    """Where readers know a record."""
+    return (stored.scope, stored.seq) if stored is not None and stored.seq > 0 else None
+
+
+def _write_states(bulk: Bulk, touched: Sequence[Touched], rx_at: int) -> None:
     new: list[Row] = []
     old: list[Row] = []
     for each in touched:
         record = each.record
         parked = rx_at if record.wait else None
+        # A number that stands stays until the feed gives the next one: the row's index is not touched twice.
+        seq = each.stored.seq if each.stored is not None and _is_fed(each.stored) else UNSTAMPED if each.folded else UNFED
         row = (
-            record.kind, record.scope or each.fallback_scope, seq_by_id[record.id], keep_state(record),
+            record.kind, record.scope or each.fallback_scope, seq, keep_state(record),
             len(each.disputed_after), parked, record.id,
         )  # fmt: skip
         (old if each.stored else new).append(row)
@@ -74,7 +88,7 @@ def _write_states(bulk: Bulk, touched: Sequence[Touched], seq_by_id: dict[str, i
     bulk.update("record", RECORD_COLUMNS, old)
 
 
-def _write_rows(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -> None:
+def _write_rows(bulk: Bulk, fed: Sequence[Touched]) -> None:
     """Insert new typed rows; update only what changed, grouped by the set of changed columns."""
     inserts: dict[tuple[str, tuple[str, ...]], list[Row]] = defaultdict(list)
     updates: dict[tuple[str, tuple[str, ...]], list[Row]] = defaultdict(list)
@@ -83,18 +97,20 @@ def _write_rows(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -
         plan = projection(record.kind)
         if plan is None:
             continue
-        fixed = standing(record, seq_by_id[record.id], bool(each.disputed_after), each.first_at, each.last_at)
+        fixed = standing(record, bool(each.disputed_after), each.first_at, each.last_at)
         if each.anew:
             bulk.execute(f'DELETE FROM "{plan.table}" WHERE id = ?', (record.id,))
-        if each.anew or each.stored is None or each.stored.seq == 0:
-            values = [column.read(record) for column in plan.all]
+        if record.erased is not None:
+            continue
+        if each.anew or not _is_fed(each.stored):
+            values = plan.whole(record)
             inserts[plan.table, plan.insert_columns].append((*values, record.scope, *fixed))
             continue
         # A released parked field is not among the op's own fields, so such a record is projected whole.
         columns = plan.all if each.had_parked else plan.changed(each.changed)
         names = [column.name for column in columns]
         values = [column.read(record) for column in columns]
-        if record.scope != each.stored.scope:
+        if each.stored is not None and record.scope != each.stored.scope:
             names.append("scope")
             values.append(record.scope)
         updates[plan.table, (*names, *STANDING, "id")].append((*values, *fixed))
@@ -126,48 +142,22 @@ def _write_conflicts(bulk: Bulk, fed: Sequence[Touched], rx_at: int) -> None:
     bulk.update("conflict", ("closed_at", "id"), closed)
 
 
-def _write_departures(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -> None:
-    rows = [
-        (each.stored.scope, each.record.id, seq_by_id[each.record.id])
-        for each in fed
-        if each.stored is not None and each.stored.seq > 0 and each.stored.scope != each.record.scope
-    ]
-    bulk.insert("departure", ("scope", "rec", "seq"), rows, "ON CONFLICT (scope, rec) DO UPDATE SET seq = excluded.seq")
-
-
-def _write_digests(bulk: Bulk, fed: Sequence[Touched], seq_by_id: dict[str, int]) -> None:
-    """Take out each record's old `id:seq` and put in the new one, per scope."""
-    count: dict[str, int] = defaultdict(int)
-    xor: dict[str, int] = defaultdict(int)
-    for each in fed:
-        record = each.record
-        if each.stored is not None and each.stored.seq > 0:
-            count[each.stored.scope] -= 1
-            xor[each.stored.scope] ^= digest64(record.id, each.stored.seq)
-        count[record.scope] += 1
-        xor[record.scope] ^= digest64(record.id, seq_by_id[record.id])
-    for scope, old_count, old_xor in bulk.select_in("scope, count, xor", "scope_digest", "scope", list(count)):
-        count[scope] += old_count
-        xor[scope] ^= int(old_xor, 16)
-    rows = [(scope, count[scope], f"{xor[scope]:016x}") for scope in sorted(count)]
-    bulk.insert(
-        "scope_digest", ("scope", "count", "xor"), rows,
-        "ON CONFLICT (scope) DO UPDATE SET count = excluded.count, xor = excluded.xor",
-    )  # fmt: skip
-
-
 def write_ops(
-    bulk: Bulk, dev: str, device_id: str, node: str, verdicts: Sequence[Verdict], seq_by_id: dict[str, int], rx_at: int
+    bulk: Bulk, dev: str, device_id: str, node: str, verdicts: Sequence[Verdict], rx_at: int
 ) -> None:
     """Append the lines to the sacred log, and keep what could not be applied whole in quarantine."""
     rows: list[Row] = []
     kept: list[Row] = []
     for each in verdicts:
         line, op = each.line, each.line.op
-        about = (op.rec, op.kind, op.scope, op.user or "") if op is not None else ("", "", "", "")
-        seq = seq_by_id.get(op.rec, 0) if op is not None else 0
-        kept_line = keep_line(about[1], dev, line.n, line.h, line.raw)
-        rows.append((dev, line.n, line.h, device_id, *about, kept_line, node, rx_at, each.at_c, seq, each.verdict, each.why))
+        about = (op.rec, op.kind, op.scope, op.user or "") if op is not None else (line.erased or "", "", "", "")
+        if each.erasure is not None:
+            about = (each.erasure.rec, each.erasure.kind, each.erasure.scope, "")
+        raw = line.raw if each.erasure is None else erased_line(line.h, each.erasure.rec)
+        kept_line = keep_line(about[1], dev, line.n, line.h, raw)
+        came = line.came
+        where = (came.device, came.node, came.rx_at) if came else (device_id, node, rx_at)
+        rows.append((dev, line.n, line.h, where[0], *about, kept_line, where[1], where[2], each.at_c, each.verdict, each.why))
         if each.verdict == "quarantined":
             kept.append(aside(dev, line, each.why or "unknown", rx_at))
     bulk.insert("op_log", OP_COLUMNS, rows)

@@ -7,20 +7,25 @@ cursor never loses a push - it is committed first, then the rebase is asked for 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import orjson
+import structlog
 from sqlalchemy.orm import Session
 
 from server.db import reading, unit
 from server.errors import fail
 from server.ledger.bulk import Bulk
-from server.ledger.clock import BadCursor, ensure_clock, now_ms, read_clock
+from server.ledger.clock import BadCursor, Clock, ensure_clock, now_ms, read_clock, read_cursor, scopes_hash
+from server.ledger.feeds import COMMON_KINDS, best, is_masked, scope_of
 from server.ledger.intake import BadBatch, Batch, Header, read_batch
 from server.ledger.pull import Page, pull, remember_scopes, scopes_known
-from server.ledger.push import Pushed, hash_at, peek_author, push
+from server.ledger.push import Pushed, hash_before, peek_author, push
 from sync.judge import Rights
+
+log = structlog.get_logger(__name__)
 
 
 class SyncCaller(Protocol):
@@ -31,26 +36,35 @@ class SyncCaller(Protocol):
     @property
     def rights(self) -> Rights: ...
     @property
-    def scopes(self) -> tuple[str, ...]: ...
+    def feeds(self) -> tuple[str, ...]: ...
     @property
     def push_only(self) -> bool: ...
 
 
-def exchange(session: Session, caller: SyncCaller, raw: bytes, rx_at: int | None = None) -> bytes:
-    """Answer one sync request. `raw` is the decoded NDJSON body; `rx_at` is the server time in milliseconds."""
+def exchange(
+    session: Session, caller: SyncCaller, raw: bytes, rx_at: int | None = None, on_fork: Callable[[str], None] | None = None
+) -> bytes:
+    """Answer one sync request. `raw` is the decoded NDJSON body; `rx_at` is the server time in milliseconds.
+
+    `on_fork` is told of an author whose chain parts from the one stored here.
+    """
     at = now_ms() if rx_at is None else rx_at
     try:
         batch = read_batch(raw)
     except BadBatch as error:
         raise fail(error.code, reason=str(error)) from error
-    return answer(session, caller, batch, at)
+    return answer(session, caller, batch, at, on_fork)
 
 
-def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes:
+def answer(session: Session, caller: SyncCaller, batch: Batch, at: int, on_fork: Callable[[str], None] | None = None) -> bytes:
     """Push what there is to push, then pull a page."""
     header = batch.header
-    scopes = narrowed(caller.scopes, header.scopes)
+    feeds = narrowed(caller.feeds, header.scopes)
     pushed = push(session, caller.device_id, batch, caller.rights, at) if batch.lines else standing(session, header)
+    if pushed.fork and on_fork is not None:
+        on_fork(header.dev)
+    if batch.lines:
+        _tell(header, pushed, len(batch.lines))
     head = {
         "acked": pushed.acked, "acked_h": pushed.acked_h, "durable": pushed.durable,
         "now": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds"), "now_ms": at,
@@ -58,21 +72,32 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int) -> bytes
     }  # fmt: skip
     if pushed.fork or pushed.resend_from is not None:
         head |= {"fork": True, "same_to": pushed.same_to} if pushed.fork else {"resend_from": pushed.resend_from}
-        head |= {"records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
+        head |= {"records": [], "gone": [], "scopes": _scopes(feeds, [])}
         return orjson.dumps(head | {"cursor": header.cursor, "more": True})
     if caller.push_only:
-        head |= {"push_only": True, "records": [], "gone": [], "scopes": {"granted": scopes, "revoked": []}}
+        head |= {"push_only": True, "records": [], "gone": [], "scopes": _scopes(feeds, [])}
         return orjson.dumps(head | {"cursor": header.cursor, "more": False})
     try:
-        page = read_page(session, header, scopes)
+        page = read_page(session, header, feeds)
     except BadCursor as error:
         raise fail("rebase", reason=str(error)) from error
     return _encode(head, page)
 
 
-def narrowed(scopes: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Scopes of the caller, at most those asked for, sorted: the order names the set in a cursor."""
-    return tuple(sorted(set(scopes) if wanted is None else set(scopes) & set(wanted)))
+def narrowed(feeds: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Feeds of the caller, at most those of the scopes asked for, sorted: the order names the set in a cursor."""
+    return best(feed for feed in feeds if wanted is None or scope_of(feed) in wanted)
+
+
+def _tell(header: Header, pushed: Pushed, count: int) -> None:
+    """One line per push: `dev` and `n` are the name of an op everywhere, so what became of each can be found again."""
+    aside = [verdict["n"] for verdict in pushed.verdicts if verdict["v"] == "quarantined"]
+    more: dict[str, Any] = {"aside": aside} if aside else {}
+    if pushed.fork or pushed.resend_from is not None:
+        more |= {"fork": pushed.fork, "resend_from": pushed.resend_from}
+    log.info("pushed", dev=header.dev, first=header.first, last=header.first + count - 1, acked=pushed.acked, **more)
+
+
 
 
 def standing(session: Session, header: Header) -> Pushed:
@@ -83,37 +108,51 @@ def standing(session: Session, header: Header) -> Pushed:
         pushed = Pushed(author.acked, author.acked_h, author.durable)
         if header.first > author.acked + 1:
             pushed.resend_from = author.acked + 1
-        elif hash_at(bulk, header.dev, header.first - 1) != header.prev_h:
+        elif hash_before(bulk, author, header.first) != header.prev_h:
             pushed.fork = True
     return pushed
 
 
-def read_page(session: Session, header: Header, scopes: tuple[str, ...]) -> Page:
+def read_page(session: Session, header: Header, feeds: tuple[str, ...]) -> Page:
     """One page in one reading transaction. Raises BadCursor."""
     for _ in range(2):
         with reading(session) as reader:
-            if is_ready(reader, scopes):
-                return pull(reader, header.cursor, scopes, header.limit)
-        prepare(session, scopes)
-    raise RuntimeError("the ledger does not remember a set of scopes")
+            clock = read_clock(reader)
+            if clock is not None and (continues(header.cursor, feeds, clock) or scopes_known(reader, feeds)):
+                return pull(reader, header.cursor, feeds, header.limit, clock)
+        prepare(session, feeds)
+    raise RuntimeError("the ledger does not remember a set of feeds")
 
 
-def is_ready(reader: Session, scopes: tuple[str, ...]) -> bool:
-    """Whether the clock exists and a cursor may already name these scopes."""
-    return read_clock(reader) is not None and scopes_known(reader, scopes)
+def continues(token: str | None, feeds: tuple[str, ...], clock: Clock) -> bool:
+    """Whether a cursor of ours already names these feeds, so that they are known. Raises BadCursor."""
+    return token is not None and read_cursor(token, clock).scopes_hash == scopes_hash(feeds)
 
 
-def prepare(session: Session, scopes: tuple[str, ...]) -> None:
-    """Make the clock and remember the scopes; a write, needed only at their first use."""
+def is_ready(reader: Session, feeds: tuple[str, ...]) -> bool:
+    """Whether the clock exists and a cursor may already name these feeds."""
+    return read_clock(reader) is not None and scopes_known(reader, feeds)
+
+
+def prepare(session: Session, feeds: tuple[str, ...]) -> None:
+    """Make the clock and remember the feeds; a write, needed only at their first use."""
     with unit(session):
         ensure_clock(session)
-        remember_scopes(session, scopes)
+        remember_scopes(session, feeds)
+
+
+def _scopes(feeds: tuple[str, ...], revoked: list[str]) -> dict[str, Sequence[str]]:
+    """What the reader may hold, told by scope; of `masked` ones the `common` kinds only (P-45)."""
+    masked = sorted(scope_of(feed) for feed in feeds if is_masked(feed))
+    return {
+        "granted": sorted(scope_of(feed) for feed in feeds), "masked": masked, "common": COMMON_KINDS if masked else (), "revoked": revoked,
+    }  # fmt: skip
 
 
 def _encode(head: dict[str, Any], page: Page) -> bytes:
     """The answer as bytes; stored states are copied in, not decoded."""
     tail: dict[str, Any] = {
-        "gone": page.gone, "scopes": {"granted": page.granted, "revoked": page.revoked},
+        "gone": page.gone, "scopes": _scopes(page.feeds, page.revoked),
         "cursor": page.cursor, "seq": page.seq, "more": page.more,
     }  # fmt: skip
     if page.digest is not None:

@@ -27,10 +27,17 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class OpLog(Base):
-    """One op line as received, with the envelope this node gave it. `why` also carries `released` for a parked op."""
+    """One op line as received, with the envelope this node gave it. `why` also carries `released` for a parked op.
+
+    On PostgreSQL a partition per month of `rx_at` (`server.ledger.partitions`), which is therefore part of the key there.
+    """
 
     __tablename__ = "op_log"
-    __table_args__ = (UniqueConstraint("dev", "n", "h"), Index("ix_op_log_rec", "rec"))
+    __table_args__ = (
+        UniqueConstraint("dev", "n", "h").ddl_if(dialect="sqlite"),
+        Index("ix_op_log_dev_n", "dev", "n").ddl_if(dialect="postgresql"),
+        Index("ix_op_log_rec", "rec"),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     dev: Mapped[str] = mapped_column(String(32))
@@ -46,7 +53,6 @@ class OpLog(Base):
     node: Mapped[str] = mapped_column(String(16))
     rx_at: Mapped[int] = mapped_column(BigInteger)
     at_c: Mapped[int] = mapped_column(BigInteger)
-    seq: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str] = mapped_column(String(16))
     why: Mapped[str | None] = mapped_column(String(64))
 
@@ -64,6 +70,16 @@ class Incarnation(Base):
     last_at_c: Mapped[int] = mapped_column(BigInteger)
     forked: Mapped[bool] = mapped_column(Boolean)
     created_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class ChainDigest(Base):
+    """XOR over the first `n` ops of a chain of what this node noted of them (`marks.fingerprint`); absent: not summed up yet."""
+
+    __tablename__ = "chain_digest"
+
+    dev: Mapped[str] = mapped_column(String(32), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+    xor: Mapped[str] = mapped_column(String(16))
 
 
 class RecordState(Base):
@@ -114,7 +130,7 @@ class SyncClock(Base):
 
 
 class ScopeSet(Base):
-    """A set of scopes some device has synced, by its hash, so that a cursor can name it in a few bytes."""
+    """A set of feeds some device has synced, by its hash, so that a cursor can name it in a few bytes."""
 
     __tablename__ = "scope_set"
 
@@ -123,13 +139,15 @@ class ScopeSet(Base):
 
 
 class ScopeDigest(Base):
-    """Count and XOR of the 64-bit hashes of `id:seq` of every record of a scope (P-28)."""
+    """Count and XOR of the 64-bit hashes of `id:seq` of every record of a scope and kind; a reader's digest adds up his kinds (P-28)."""
 
     __tablename__ = "scope_digest"
 
     scope: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(80), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
-    xor: Mapped[str] = mapped_column(String(16))
+    # Signed, so that a database can add to it by itself; sixteen hex digits on the wire.
+    xor: Mapped[int] = mapped_column(BigInteger)
 
 
 class Quarantine(Base):
@@ -149,6 +167,20 @@ class Quarantine(Base):
     state: Mapped[str] = mapped_column(String(16), index=True)
 
 
+class Erasure(Base):
+    """A record whose text is gone (P-43). `ops`: JSON list of the stamps it covers; `author`: the user who decided."""
+
+    __tablename__ = "erasure"
+
+    rec: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(80))
+    scope: Mapped[str] = mapped_column(String(80))
+    at: Mapped[int] = mapped_column(BigInteger)
+    why: Mapped[str] = mapped_column(String(16))
+    author: Mapped[str] = mapped_column(String(80))
+    ops: Mapped[str] = mapped_column(Text)
+
+
 class Conflict(Base):
     """An open or settled dispute, derived from heads; its human side is a `conflict_case` record."""
 
@@ -166,7 +198,7 @@ class Conflict(Base):
 
 
 class SnapshotRow(Base):
-    """A built first-sync pack of one scope at a known seq; the file lives in the data folder under `name`."""
+    """A built first-sync pack of one feed (in `scope`) at a known seq; the file lives in the data folder under `name`."""
 
     __tablename__ = "snapshot"
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from server.db import in_unit, on_commit, unit
-from server.ledger import hints
+from server.db import joined_unit
+from server.ledger.apply import Verdict
 from server.ledger.bulk import Bulk
 from server.ledger.clock import ensure_clock, now_ms
-from server.ledger.intake import Line, judge_lines, read_lines
-from server.ledger.push import Author, fold_lines, read_author, write_author
+from server.ledger.intake import judge_lines, read_lines
+from server.ledger.push import fold_lines, read_author, write_author
 from sync import limits
 from sync.judge import Rights
 from sync.op import encode_op
@@ -59,19 +59,13 @@ def append(
     `at_ms` is the time of ops that carry no `at`. Joins the unit of work that is open, else opens its own.
     """
     at = now_ms() if at_ms is None else at_ms
-    if in_unit(session):
-        written, seq_by_scope = _append(session, user_id, ops, rights, at, author)
-        on_commit(session, lambda: hints.after_commit(seq_by_scope))
-        return written
-    with unit(session):
-        written, seq_by_scope = _append(session, user_id, ops, rights, at, author)
-    hints.after_commit(seq_by_scope)
-    return written
+    with joined_unit(session):
+        return _append(session, user_id, ops, rights, at, author)
 
 
 def _append(
     session: Session, user_id: str, ops: Sequence[Mapping[str, Any]], rights: Rights | None, at: int, name: str
-) -> tuple[list[Written], dict[str, int]]:
+) -> list[Written]:
     clock = ensure_clock(session)
     bulk = Bulk(session)
     author = read_author(bulk, server_dev(clock.node, name), at)
@@ -82,24 +76,9 @@ def _append(
         texts.append(encode_op({"n": number, "at": now, "skew": 0, "user": user_id, **op}))
     lines = read_lines(author.dev, n + 1, prev_h, texts)
     judge_lines(lines, rights)
-    written: list[Written] = []
-    seq_by_scope: dict[str, int] = {}
+    done: list[Verdict] = []
     for start in range(0, len(lines), limits.OPS_PER_BATCH_MAX):
-        written += _fold(bulk, author, lines[start : start + limits.OPS_PER_BATCH_MAX], rights, at, clock.node, seq_by_scope)
+        done += fold_lines(bulk, author, lines[start : start + limits.OPS_PER_BATCH_MAX], rights, at, clock.node, SERVER_DEVICE)
     if lines:
         write_author(bulk, author, SERVER_DEVICE)
-    return written, seq_by_scope
-
-
-def _fold(
-    bulk: Bulk,
-    author: Author,
-    lines: list[Line],
-    rights: Rights | None,
-    at: int,
-    node: str,
-    seq_by_scope: dict[str, int],
-) -> list[Written]:
-    done, moved = fold_lines(bulk, author, lines, rights, at, node, SERVER_DEVICE)
-    seq_by_scope.update(moved)
     return [Written(make_stamp(author.dev, each.line.n, each.line.h), each.verdict, each.why, each.conflict) for each in done]

@@ -13,19 +13,22 @@ from functools import wraps
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from server.accounts.calling import current_caller
+from server.accounts.rights import NODE, Caller
+from server.brakes import DEED, HUB, READ, Brake, Brakes
 from server.errors import fail
+from server.ledger.clock import now_ms
 
 Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What the OpenAPI document says about one endpoint. `returns` is a schema or a content type."""
+    """What the OpenAPI document says about one endpoint. `returns` is a schema or a content type, "" for an empty body."""
 
     blueprint: str
     name: str
@@ -39,6 +42,11 @@ class Operation:
     status: int
     summary: str
     errors: tuple[str, ...]
+    brake: Brake | None
+    headers: type[Schema] | None
+    also: dict[int, str]
+    setting_up: bool = False
+    when_idle: bool = False
 
 
 OPERATIONS: list[Operation] = []
@@ -68,6 +76,15 @@ def _load(schema: type[Schema], data: Any, *, strict: bool) -> Any:
         raise fail("invalid", errors=error.messages) from None
 
 
+def brake_on(brake: Brake, caller: Caller, amount: int = 1) -> None:
+    """Count what this caller asks for. Raises `too_many_requests`."""
+    brakes: Brakes = current_app.extensions["xunan_brakes"]
+    if caller.dev_kind == NODE:
+        brake, amount = HUB, 1
+    who = caller.user_id if brake.who == "account" and caller.user_id is not None else caller.device_id
+    brakes.take(brake, who, now_ms(), amount)
+
+
 def endpoint(
     bp: Blueprint,
     method: str,
@@ -82,13 +99,26 @@ def endpoint(
     status: int = 200,
     errors: tuple[str, ...] = (),
     allow_revoked: bool = False,
+    brake: Brake | None = None,
+    headers: type[Schema] | None = None,
+    also: dict[int, str] | None = None,
+    setting_up: bool = False,
+    when_idle: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Register a handler. `auth`: "user" | "device" | "none"; `roles` None means any; a `body` string is a content type."""
+    """Register a handler. `auth`: "user" | "device" | "node" | "none"; `roles` None means any; a `body` string is a content type.
+
+    Whoever shows a token is braked: by `brake`, else as one who reads (GET) or does something. `headers` says in the document which
+    ones the handler reads; it checks them itself, in the words of its own protocol. `also`: what else it may answer when all is well.
+    `setting_up`: also for who has yet to choose a password or a second factor; `when_idle`: also for a desk that locked itself.
+    """
+    ordinary = None if auth == "none" else HUB if auth == "node" else READ if method == "GET" else DEED
+    held = brake or ordinary
 
     def register(handler: Handler) -> Handler:
         operation = Operation(
-            bp.name, handler.__name__, method, rule, auth, roles or (), query, body, returns, status, summary, errors
-        )
+            bp.name, handler.__name__, method, rule, auth, roles or (), query, body, returns, status, summary, errors, held, headers, also or {},
+            setting_up, when_idle,
+        )  # fmt: skip
         OPERATIONS.append(operation)
 
         @wraps(handler)
@@ -97,7 +127,9 @@ def endpoint(
             if any("\x00" in str(value) for value in path.values()):
                 raise fail("not_found")  # PostgreSQL knows no NUL: nothing can bear that name
             if auth != "none":
-                caller = current_caller(auth, allow_revoked)
+                caller = current_caller(auth, allow_revoked, setting_up, when_idle)
+                if held is not None:
+                    brake_on(held, caller)
                 if roles is not None and caller.roles.isdisjoint(roles):
                     raise fail("forbidden")
                 arguments["caller"] = caller

@@ -23,9 +23,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.accounts.calling import settings
 from server.accounts.rights import Caller
+from server.brakes import SYNC
 from server.db import reading
 from server.errors import fail
 from server.ledger import hints
+from server.ledger.feeds import scope_of
 from server.web.endpoint import endpoint
 from server.web.metrics import STREAMS
 
@@ -119,12 +121,12 @@ def install() -> None:
 
 
 def events(scopes: frozenset[str]) -> Iterator[bytes]:
-    """The stream of one caller."""
+    """The stream of one caller. What moves while its greeting is on the way is told next."""
     started = time.monotonic()
-    yield b": xunan live\n\n"
     with watcher.changed:
         version = watcher.version
         sent = dict(watcher.seq_by_scope)
+    yield b": xunan live\n\n"
     while time.monotonic() - started < STREAM_SECONDS_MAX:
         with watcher.changed:
             watcher.changed.wait_for(partial(watcher.moved_since, version), timeout=HEARTBEAT_SECONDS)
@@ -138,7 +140,7 @@ def events(scopes: frozenset[str]) -> Iterator[bytes]:
 
 
 @endpoint(
-    bp, "GET", "/live", auth="device", returns="text/event-stream", errors=("too_many_streams",),
+    bp, "GET", "/live", auth="device", brake=SYNC, returns="text/event-stream", errors=("too_many_streams",),
     summary="Hints while online (SSE)",
 )  # fmt: skip
 def live(caller: Caller) -> Response:
@@ -147,7 +149,9 @@ def live(caller: Caller) -> Response:
         return Response(mimetype="text/event-stream")
     if not watcher.enter(caller.device_id, settings().live_streams_max):
         raise fail("too_many_streams", headers={"Retry-After": str(RETRY_SECONDS)})
-    response = Response(events(frozenset(caller.scopes)), mimetype="text/event-stream")
+    # Of what the device holds, and of what is shown to its user on request: a desk holds no station, but its lists do.
+    heard = frozenset(caller.scopes).union(map(scope_of, caller.feeds))
+    response = Response(events(heard), mimetype="text/event-stream")
     response.call_on_close(weakref.finalize(response, watcher.leave, caller.device_id))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"

@@ -10,18 +10,18 @@ import os
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
-from server.settings import Settings
 from server.web.gauges import TownGauges
 
 REQUESTS = Counter("xunan_requests_total", "Requests answered", ["method", "route", "status"])
 SECONDS = Histogram("xunan_request_seconds", "Time to answer", ["method", "route"])
+REFUSALS = Counter("xunan_refusals_total", "Requests refused for who asked, not for what", ["deed"])
 STREAMS = Gauge("xunan_live_streams", "Open live streams", multiprocess_mode="livesum")
 
 
-def exposition(settings: Settings) -> bytes:
+def exposition(gauges: TownGauges) -> bytes:
     """Everything, in the text format."""
     town = CollectorRegistry()
-    town.register(TownGauges(settings.data_dir, settings.backup_dir))
+    town.register(gauges)
     counted = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counted = CollectorRegistry()

@@ -15,7 +15,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Response, current_app
 from marshmallow import Schema
 
-from server.errors import CATALOGUE
+from server.accounts.calling import settings
+from server.errors import CATALOGUE, fail
 from server.kinds import KINDS
 from server.web.docs_page import render
 from server.web.endpoint import OPERATIONS, Operation, endpoint
@@ -40,6 +41,9 @@ _JSON_TYPE: dict[str, Any] = {
 _EXTRA: dict[str, dict[str, Any]] = {
     "invalid": {"errors": {"name": ["Length must be between 1 and 60."]}},
     "too_many_tries": {"seconds": 300},
+    "setup_required": {"todo": ["password", "factor"]},
+    "too_many_requests": {"seconds": 20},
+    "day_limit": {"seconds": 3600},
     "conflict": {"reason": "the last administrator cannot be blocked"},
     "unavailable": {"reason": "database"},
     "bad_header": {"reason": "header dev"},
@@ -73,15 +77,20 @@ def _kind_schema(kind: Kind) -> dict[str, Any]:
 def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "Done"}
     if isinstance(operation.returns, str):
-        good["content"] = {operation.returns: {"schema": {"type": "string"}}}
+        good["content"] = {operation.returns: {"schema": {"type": "string"}}} if operation.returns else {}
     elif operation.returns is not None:
         good["content"] = {"application/json": {"schema": operation.returns}}
     else:
         good["content"] = {"application/json": {"schema": {}}}
     responses: dict[str, Any] = {str(operation.status): good}
+    responses |= {str(status): {"description": words} for status, words in operation.also.items()}
     codes = set(operation.errors) | {"internal"}
     if operation.auth != "none":
         codes |= {"login_required", "device_revoked"}
+    if operation.auth == "user":
+        codes |= ({"setup_required"} if not operation.setting_up else set()) | ({"session_idle"} if not operation.when_idle else set())
+    if operation.brake is not None:
+        codes.add("too_many_requests")
     if operation.roles:
         codes.add("forbidden")
     if operation.query is not None or operation.body is not None:
@@ -111,6 +120,8 @@ def _parameters(operation: Operation) -> list[Any]:
     ]
     if operation.query is not None:
         found.append({"in": "query", "schema": operation.query})
+    if operation.headers is not None:
+        found.append({"in": "header", "schema": operation.headers})
     return found
 
 
@@ -166,17 +177,20 @@ def build_spec(prefixes: dict[str, str]) -> dict[str, Any]:
 
 
 def _document() -> dict[str, Any]:
+    """For those who build against a server of their own; a town's server does not tell strangers what it can do."""
+    if settings().env != "dev":
+        raise fail("not_found")
     prefixes = {name: blueprint.url_prefix or "" for name, blueprint in current_app.blueprints.items()}
     return build_spec(prefixes)
 
 
-@endpoint(bp, "GET", "/v1/openapi.json", auth="none", summary="This document")
+@endpoint(bp, "GET", "/v1/openapi.json", auth="none", errors=("not_found",), summary="This document; in dev only")
 def openapi_json() -> dict[str, Any]:
     """The OpenAPI document."""
     return _document()
 
 
-@endpoint(bp, "GET", "/docs", auth="none", returns="text/html", summary="This document, to read")
+@endpoint(bp, "GET", "/docs", auth="none", returns="text/html", errors=("not_found",), summary="This document, to read; in dev only")
 def docs() -> Response:
     """The browsable page; plain HTML, no script, no outside assets."""
     return Response(render(_document()), mimetype="text/html")

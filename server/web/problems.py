@@ -10,15 +10,16 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, g
+from flask import Flask, Response, current_app, g, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from server.db import db
 from server.errors import CATALOGUE, Problem, ProblemError
 from server.files.store import StoreDown
 from server.seal import SealBroken
+from server.web import refusals
 
 log = structlog.get_logger(__name__)
 _BY_STATUS = {
@@ -53,11 +54,19 @@ def problem_body(problem: Problem, extra: dict[str, Any], request_id: str) -> di
 
 def problem_response(problem: Problem, extra: dict[str, Any], headers: dict[str, str]) -> Response:
     """The answer for a catalogue entry."""
-    body = orjson.dumps(problem_body(problem, extra, g.get("request_id", "")), default=str)
+    # What is wrong in a list is named by its place in it: keys may be numbers.
+    body = orjson.dumps(problem_body(problem, extra, g.get("request_id", "")), default=str, option=orjson.OPT_NON_STR_KEYS)
     response = Response(body, status=problem.status, content_type="application/problem+json")
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers)
     return response
+
+
+def _only_the_page(error: MethodNotAllowed) -> bool:
+    """Whether nothing but the page's catch-all took the address: the API has none there, with no method."""
+    if not request.path.startswith("/api/") or not set(error.valid_methods or ()) <= {"GET", "HEAD", "OPTIONS"}:
+        return False
+    return bool(current_app.url_map.bind("").match(request.path, method="GET")[0] == "pwa.pwa")
 
 
 def install(app: Flask) -> None:
@@ -66,10 +75,13 @@ def install(app: Flask) -> None:
     @app.errorhandler(ProblemError)
     def _on_problem(error: ProblemError) -> Response:
         db.session.rollback()
+        refusals.leave_trace(error.problem.code)
         return problem_response(error.problem, error.extra, error.headers)
 
     @app.errorhandler(HTTPException)
     def _on_http(error: HTTPException) -> Response:
+        if isinstance(error, MethodNotAllowed) and _only_the_page(error):
+            return problem_response(CATALOGUE["not_found"], {}, {})
         code = _BY_STATUS.get(error.code or 500, "internal" if (error.code or 500) >= 500 else "bad_request")
         headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
         return problem_response(CATALOGUE[code], {"reason": error.name}, headers)

@@ -13,6 +13,8 @@ import structlog
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from server.accounts.audit import NOWHERE, Origin, origin
+from server.accounts.calling import AskedBy
 from server.web.metrics import REQUESTS, SECONDS
 
 log = structlog.get_logger("access")
@@ -29,6 +31,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+ADDRESS_MAX = 60
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -36,9 +39,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ALLOWED = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, Content-Encoding, Range, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
+        "Authorization, Content-Type, Content-Encoding, Content-Digest, Range, Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum"
     ),
-    "Access-Control-Expose-Headers": "Location, Retry-After, ETag, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires, X-Snapshot-Seq",
+    "Access-Control-Expose-Headers": "Location, Retry-After, ETag, Tus-Resumable, Upload-Offset, Upload-Length, Upload-Expires, Unencoded-Digest, X-Snapshot-Seq",
     "Access-Control-Max-Age": "7200",
 }
 
@@ -56,8 +59,14 @@ def install(app: Flask, https: bool) -> None:
     def _begin() -> None:
         g.started = time.perf_counter()
         g.request_id = secrets.token_hex(8)
+        g.asked_by, g.tried_name = AskedBy(), None
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        origin.set(Origin((request.remote_addr or "unknown")[:ADDRESS_MAX], g.request_id))
+
+    @app.teardown_request
+    def _end(_error: BaseException | None) -> None:
+        origin.set(NOWHERE)  # the thread lives on
 
     @app.after_request
     def _finish(response: Response) -> Response:

@@ -1,10 +1,14 @@
-"""Serves the built PWA: hashed assets for ever, the entry and the service worker always checked again."""
+"""Serves the built PWA: hashed assets for ever, the entry and the service worker always checked again.
+
+A hashed asset goes out packed where the build left it so (pwa/vite.config.ts): a new handheld may stand behind a narrow link.
+"""
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, send_from_directory
+from flask import Blueprint, Flask, Response, request, send_from_directory
 from werkzeug.security import safe_join
 
 from server.errors import fail
@@ -25,15 +29,22 @@ def install(app: Flask, folder: Path) -> None:
         found = safe_join(str(folder), name)
         if found is None:
             raise fail("not_found")
+        # The disk is asked about the path made safe, never about the one that was sent.
         if not Path(found).is_file():
             if "." in name.rsplit("/", 1)[-1]:
                 raise fail("not_found")
-            name = "index.html"
-        if not (folder / name).is_file():
+            name, found = "index.html", str(folder / "index.html")
+        if not Path(found).is_file():
             return Response("The app is not built yet: run `make build`.\n", status=503, mimetype="text/plain")
         hashed = name.startswith("assets/")
-        response = send_from_directory(folder, name, max_age=31_536_000 if hashed else 0, conditional=True)
+        packed = hashed and bool(request.accept_encodings["gzip"]) and (folder / f"{name}.gz").is_file()
+        response = send_from_directory(
+            folder, f"{name}.gz" if packed else name, mimetype=mimetypes.guess_type(name)[0], max_age=31_536_000 if hashed else 0, conditional=True
+        )
+        if packed:
+            response.headers["Content-Encoding"] = "gzip"
         if hashed:
+            response.headers.add("Vary", "Accept-Encoding")
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         else:
             response.headers["Cache-Control"] = "no-cache"

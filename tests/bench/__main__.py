@@ -1,4 +1,4 @@
-"""`make bench`: W1–W6 on SQLite, W3 and W6 on PostgreSQL, the cold offline start; a table, and bench.json.
+"""`make bench`: W1–W6 and what else is asked of the server on SQLite, W3 and W6 on PostgreSQL, the handheld's figures, a first sync over a narrow link; a table, and bench.json.
 
 `--records` and `--seconds` make it smaller; `--only server|postgres|browser` runs a part.
 """
@@ -13,11 +13,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import browser, mixed
+from tests.bench import browser, far, further, mixed
 from tests.bench.figures import Figure, table, write
 from tests.bench.town import BenchTown
 from tests.bench.workloads import SHARED, Workloads
-from tests.server.ledger.postgres import cluster, create_database
+from tests.tools.postgres import create_database, running_cluster
 
 OUT = Path("bench.json")
 
@@ -28,7 +28,7 @@ def own_records(work: Workloads) -> list[str]:
 
 
 def on_sqlite(folder: Path, records: int, seconds: float) -> list[Figure]:
-    """W1–W6."""
+    """W1–W6, then the rest."""
     town = BenchTown(folder)
     try:
         work = Workloads(town, records)
@@ -36,7 +36,9 @@ def on_sqlite(folder: Path, records: int, seconds: float) -> list[Figure]:
             print(f"  {step.__name__} …", file=sys.stderr, flush=True)
             step()
         print("  w6_mixed …", file=sys.stderr, flush=True)
-        return work.figures + mixed.run(town, own_records(work), work.lines[0], seconds)
+        found = work.figures + mixed.run(town, own_records(work), work.lines[0], seconds)
+        print("  further …", file=sys.stderr, flush=True)
+        return found + further.run(work)
     finally:
         town.close()
 
@@ -44,8 +46,8 @@ def on_sqlite(folder: Path, records: int, seconds: float) -> list[Figure]:
 def on_postgres(folder: Path, records: int, seconds: float, done: list[Figure]) -> list[Figure]:
     """W3 and W6 with four workers, beside the same on SQLite."""
     rates = {each.name.split(" ")[0]: each.value for each in done if each.unit in ("edits/s", "pairs/s")}
-    with cluster() as url:
-        town = BenchTown(folder, create_database(url, "xunan_bench"), workers=4, pinned=False)
+    with running_cluster(durable=True) as postgres:
+        town = BenchTown(folder, create_database(postgres.url, "xunan_bench"), workers=4, pinned=False)
         try:
             work = Workloads(town, min(records, 5000))
             print("  postgres: w3_edits, w6_mixed …", file=sys.stderr, flush=True)
@@ -72,8 +74,10 @@ def main() -> int:
         if options.only in (None, "postgres"):
             figures += on_postgres(folder / "postgres", options.records, options.seconds, figures)
         if options.only in (None, "browser"):
-            print("  cold offline start …", file=sys.stderr, flush=True)
+            print("  handheld …", file=sys.stderr, flush=True)
             figures += browser.run(folder / "browser")
+            print("  first sync over a narrow link …", file=sys.stderr, flush=True)
+            figures += far.run(folder / "far")
     print(table(figures))
     machine = {"python": platform.python_version(), "cores": os.cpu_count(), "system": platform.platform(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     write(figures, OUT, machine)

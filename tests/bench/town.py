@@ -47,11 +47,11 @@ class Device:
     cursor: str | None = None
     link: http.client.HTTPConnection | None = None
 
-    def write(self, rec: str, scope: str, fields: dict[str, Any]) -> str:
+    def write(self, rec: str, scope: str, fields: dict[str, Any], kind: str = "hazard") -> str:
         """Add an op to the next body; returns its stamp."""
         self.n += 1
         line = encode_op(
-            {"n": self.n, "rec": rec, "kind": "hazard", "scope": scope, "f": fields, "at": AT, "skew": -41, "user": self.user,
+            {"n": self.n, "rec": rec, "kind": kind, "scope": scope, "f": fields, "at": AT, "skew": -41, "user": self.user,
              "grant": "g_bench", "schema": 1, "app": "1.0.0"}
         )  # fmt: skip
         self.h = chain(self.h, line)
@@ -110,7 +110,7 @@ class BenchTown:
         self.folder = folder
         self.database_url = database_url
         self.random = Random(7)
-        self.server = Server(folder, free_port(), stations=1, records=12, database_url=database_url)
+        self.server = Server(folder, free_port(), stations=1, records=12, database_url=database_url, more={"XUNAN_BRAKES_TIMES": "1000"})
         self.server.environment["WEB_WORKERS"] = str(workers)
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if pinned and len(cores) > 1:

@@ -43,14 +43,20 @@ def walk_patrol(handheld: Handheld) -> str:
     handheld.tap("checkin-next")
     handheld.tap("checkin-manual")
     page.wait_for_function("id => window.xunan_debug.record(id).logs.checkins?.length === 1", arg=patrol)
-    page.get_by_test_id("patrol-end").scroll_into_view_if_needed()
-    box = page.get_by_test_id("patrol-end").bounding_box()
+    hold_to_end(handheld, "patrol-end", patrol)
+    return patrol
+
+
+def hold_to_end(handheld: Handheld, button: str, rec: str) -> None:
+    """Press until the record is done."""
+    page = handheld.page
+    page.get_by_test_id(button).scroll_into_view_if_needed()
+    box = page.get_by_test_id(button).bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.mouse.down()
-    page.wait_for_function("id => window.xunan_debug.record(id).v.status === 'done'", arg=patrol)
+    page.wait_for_function("id => window.xunan_debug.record(id).v.status === 'done'", arg=rec)
     page.mouse.up()
-    return patrol
 
 
 def record_hazard(handheld: Handheld, kind: str, picture: Path) -> None:
@@ -117,8 +123,7 @@ def inspect(handheld: Handheld, place: str, picture: Path) -> tuple[str, str]:
     handheld.tap("finding-save")
     expect(page.get_by_test_id("item-hazard")).to_have_count(1)
     hazard = str(page.get_by_test_id("item-hazard").get_attribute("href")).rsplit("/", 1)[1]
-    handheld.tap("inspection-finish")
-    page.wait_for_function("id => window.xunan_debug.record(id).v.status === 'done'", arg=inspection)
+    hold_to_end(handheld, "inspection-finish", inspection)
     return inspection, hazard
 
 
@@ -152,8 +157,15 @@ def decide(handheld: Handheld, rec: str, field: str, candidate: int) -> None:
     )
 
 
-def open_centre(playwright: Playwright, base: str, profile: Path, username: str, password: str = PASSWORD) -> Page:
-    """The desk of the town centre, 1440×900, signed in."""
+def sign_in(page: Page, username: str, password: str) -> None:
+    """Name and password on the sign-in screen."""
+    page.get_by_test_id("login-username").fill(username)
+    page.get_by_test_id("login-password").fill(password)
+    page.get_by_test_id("login-submit").click()
+
+
+def open_desk(playwright: Playwright, base: str, profile: Path, username: str, password: str = PASSWORD) -> Page:
+    """A desk, 1440×900, where somebody has just given his name and password."""
     context = playwright.chromium.launch_persistent_context(
         str(profile), executable_path=find(), args=ARGUMENTS, viewport={"width": 1440, "height": 900}, locale="zh-CN"
     )
@@ -161,9 +173,13 @@ def open_centre(playwright: Playwright, base: str, profile: Path, username: str,
     page: Page = context.pages[0]
     page.goto(base)
     page.get_by_test_id("enrol-desk").click()
-    page.get_by_test_id("login-username").fill(username)
-    page.get_by_test_id("login-password").fill(password)
-    page.get_by_test_id("login-submit").click()
+    sign_in(page, username, password)
+    return page
+
+
+def open_centre(playwright: Playwright, base: str, profile: Path, username: str, password: str = PASSWORD) -> Page:
+    """The desk of the town centre, signed in."""
+    page = open_desk(playwright, base, profile, username, password)
     expect(page.get_by_test_id("centre-overview")).to_be_visible()
     expect(page.get_by_test_id("stamp").first).to_contain_text(re.compile("数据截至"))
     return page

@@ -20,6 +20,17 @@ WRITE = """async (engine, title) => {
 }"""
 # Enough to unlock and to write, too little for eight photos.
 ROOM, PHOTOS = 2_000_000, 8
+# Halves of the strips that count tries of the PIN where nothing can be written (pwa/src/store/pin_tries.ts).
+STRIPS_LEFT = """() => new Promise((done, failed) => {
+  const open = indexedDB.open('xunan-keys');
+  open.onerror = () => failed(open.error);
+  open.onsuccess = () => {
+    const keys = open.result.transaction('kv').objectStore('kv').getAllKeys();
+    keys.onsuccess = () => { open.result.close(); done(keys.result.filter((key) => key[0] === 'strip').length); };
+  };
+})"""
+STRIPS = 128
+WRONG = "000000"
 TITLES = "async (engine) => engine.records('hazard').map((rec) => rec.v.title)"
 
 
@@ -96,4 +107,47 @@ def test_a_full_device_says_so_and_loses_nothing(playwright: Playwright, server:
     folder = tmp_path / "server"
     assert checker.gaps(checker.logged(folder)) == []
     assert checker.differing(handheld.states(), checker.server_states(folder)) == []
+    handheld.close()
+
+
+def restart_full(playwright: Playwright, old: Handheld, profile: Path) -> Handheld:
+    """The same handheld, started again with no byte of room. Chromium reads the limit at the first write of a session."""
+    used = old.context.new_cdp_session(old.page).send("Storage.getUsageAndQuota", {"origin": old.base})["usage"]
+    old.close()
+    handheld = Handheld(playwright, profile, old.base)
+    browser = handheld.context.new_cdp_session(handheld.page)
+    browser.send("Storage.overrideQuotaForOrigin", {"origin": handheld.base, "quotaSize": used})
+    handheld.offline(True)
+    handheld.page.goto(handheld.base)
+    return handheld
+
+
+def test_a_device_without_any_room_unlocks_and_delivers(playwright: Playwright, server: Server, tmp_path: Path) -> None:
+    station = server.run("post", "list", "patrol01a").split("\t")[2]
+    handheld = Handheld(playwright, tmp_path / "a", f"http://127.0.0.1:{server.port}")
+    handheld.enrol(server.device_code("full", station), "patrol01a")
+    handheld.settle()
+    handheld.wait_installed()
+    handheld.offline(True)
+    record_hazard(handheld, "corridor_clutter", photo(0, tmp_path))
+    titles = handheld.run(TITLES)
+    assert handheld.page.evaluate(STRIPS_LEFT) == STRIPS
+
+    # A wrong PIN is counted although nothing can be written, and still counted after a new start.
+    handheld = restart_full(playwright, handheld, tmp_path / "a")
+    for digit in WRONG:
+        handheld.tap(f"pin-{digit}")
+    expect(handheld.page.get_by_role("alert")).to_contain_text("PIN")
+    handheld = restart_full(playwright, handheld, tmp_path / "a")
+    assert handheld.page.evaluate(STRIPS_LEFT) == STRIPS - 1
+    handheld.unlock()
+    assert handheld.run(TITLES) == titles
+    assert handheld.run(WRITE, "没有空间") == "QuotaExceededError"
+
+    handheld.offline(False)
+    handheld.settle()
+    folder = tmp_path / "server"
+    assert checker.gaps(checker.logged(folder)) == []
+    assert checker.differing(handheld.states(), checker.server_states(folder)) == []
+    assert handheld.errors == []
     handheld.close()

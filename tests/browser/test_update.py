@@ -13,6 +13,7 @@ from playwright.sync_api import Playwright, expect, sync_playwright
 
 from tests.browser.handheld import Handheld
 from tests.browser.steps import record_hazard
+from tests.faults.town import wait_until
 from tests.tools import checker
 from tests.tools.evidence import photo
 from tests.tools.serving import ROOT, Server
@@ -87,7 +88,7 @@ def test_an_update_with_a_full_queue_loses_nothing_and_waits_to_be_asked(playwri
         lines = checker.logged(folder)
         assert checker.gaps(lines) == []
         assert checker.differing(handheld.states(), checker.server_states(folder)) == []
-        assert len(list((folder / "files").rglob("*.thumb.webp"))) >= 2
+        wait_until(lambda: len(list((folder / "files").rglob("*.thumb.webp"))) >= 2, "small images")
         assert handheld.errors == []
         handheld.close()
     finally:

@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,11 +21,13 @@ from typing import Any
 
 from sync.op import encode_op
 from sync.stamp import GENESIS, chain, make_stamp, new_dev
+from tests.tools.postgres import create_database, running_cluster
 from tests.tools.serving import PASSWORD, Server
 
 BATCH, DEVICES, PAUSE_SECONDS = 5, 4, 0.02
 # A device that gets no answer goes on writing, but not without end: the kills are counted, not its ops.
 UNSENT_MAX = 100
+KILLS_TOLD = 20
 
 
 @dataclass
@@ -122,19 +125,26 @@ def sign_in(server: Server, seed: int, station: str, code: str | None = None) ->
 def run(folder: Path, kills: int, seed: int, database_url: str | None = None) -> tuple[Server, list[Pusher]]:
     """Kill and start again `kills` times under load; gives the server (running) and what every device was told."""
     random = Random(seed)
-    server = Server(folder, 1, stations=1, records=12, database_url=database_url)
+    server = Server(folder, 1, stations=1, records=12, database_url=database_url, more={"XUNAN_BRAKES_TIMES": "100"})
     server.start()
     station = server.run("post", "list", "patrol01a").split("\t")[2]
     pushers = [sign_in(server, random.getrandbits(64), station) for _ in range(DEVICES)]
     stop = threading.Event()
-    threads = [threading.Thread(target=pusher.work, args=(stop,)) for pusher in pushers]
+    threads = [threading.Thread(target=pusher.work, args=(stop,), daemon=True) for pusher in pushers]
     for thread in threads:
         thread.start()
-    for _ in range(kills):
-        stop.wait(random.uniform(0.05, 0.6))
+    try:
+        for number in range(1, kills + 1):
+            stop.wait(random.uniform(0.05, 0.6))
+            server.kill9()
+            server.start()
+            if number % KILLS_TOLD == 0:
+                print(f"{number} kills, {sum(pusher.acked for pusher in pushers)} ops acknowledged", flush=True)
+    except BaseException:
         server.kill9()
-        server.start()
-    stop.set()
+        raise
+    finally:
+        stop.set()
     for thread in threads:
         thread.join()
     return server, pushers
@@ -145,10 +155,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.kill9", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL that waits for the disk, instead of SQLite")
     chosen = parser.parse_args()
-    print(f"{chosen.kills} kills, --seed {chosen.seed}", flush=True)
-    with tempfile.TemporaryDirectory() as name:
-        server, pushers = run(Path(name), chosen.kills, chosen.seed)
+    print(f"{chosen.kills} kills on {'PostgreSQL' if chosen.postgres else 'SQLite'}, --seed {chosen.seed}", flush=True)
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
+        url = create_database(stack.enter_context(running_cluster(durable=True)).url, "xunan_kill9") if chosen.postgres else None
+        server, pushers = run(Path(name), chosen.kills, chosen.seed, url)
         try:
             failed = [pusher.failed for pusher in pushers if pusher.failed]
             report = json.loads(server.run("verify"))

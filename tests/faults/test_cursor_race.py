@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import text
 
 from server.db import db, reading
-from server.ledger import store
+from server.ledger import feed
 from server.ledger.bulk import Bulk
 from tests.faults.town import new_seed, wait_until
-from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template, world  # noqa: F401 - fixtures
+from tests.server.ledger.conftest import world  # noqa: F401 - fixtures
 from tests.server.ledger.world import STATION, Device, World, rec_id
 
 COMMITS = int(os.environ.get("TEST_COMMITS") or 3_200)
@@ -107,7 +107,7 @@ def test_numbers_taken_before_the_lock_would_be_missed(world: World, monkeypatch
         bulk.execute("UPDATE sync_clock SET seq = GREATEST(seq, ?) WHERE id = 1", (seq + count,))
         return seq
 
-    monkeypatch.setattr(store, "take_seq", take_seq)
+    monkeypatch.setattr(feed, "take_seq", take_seq)
     slow, quick, reader = (world.device(name) for name in ("slow", "quick", "reader"))
     slow.create_hazard(rec_id(1))
     quick.create_hazard(rec_id(2))

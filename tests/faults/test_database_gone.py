@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults.town import Crowd, Files, Town, new_seed, wait_until
-from tests.server.ledger.postgres import create_database, running_cluster
+from tests.tools.postgres import create_database, running_cluster
 
 OUTAGES, DEVICES = 2, 4
 

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 
 from tests.faults.town import Crowd, Files, Town, new_seed
-from tests.server.ledger.conftest import postgres_cluster  # noqa: F401 - fixture
-from tests.server.ledger.postgres import create_database
+from tests.tools.postgres import create_database
 
 DEVICES, SIZE, ROOM, PLENTY = 3, 1_000_000, 400_000, 1 << 30
 FULL = """
@@ -84,7 +83,7 @@ def test_a_database_without_room_acknowledges_nothing_and_goes_on_when_there_is_
     town.check(pushers)
 
 
-def test_postgresql_that_says_disk_full_is_told_apart_from_one_that_is_gone(postgres_cluster: str, tmp_path: Path) -> None:  # noqa: F811
+def test_postgresql_that_says_disk_full_is_told_apart_from_one_that_is_gone(postgres_cluster: str, tmp_path: Path) -> None:
     """Its own error 53100, raised by a trigger: filling the disk of a cluster would need one of its own."""
     seed = new_seed()
     url = create_database(postgres_cluster, f"xunan_full_{seed}")

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kill9 import run
-from tests.server.ledger.conftest import postgres_cluster  # noqa: F401 - fixture
-from tests.server.ledger.postgres import create_database
+from tests.tools.postgres import create_database
 
 KILLS = 4
 

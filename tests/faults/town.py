@@ -85,7 +85,7 @@ class Town(Server):
         self.url = database_url or f"sqlite:///{folder}/town.db"
         self.environment = os.environ | {
             "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": self.url, "XUNAN_DATA_DIR": str(folder), "XUNAN_BASE_URL": f"http://127.0.0.1:{self.port}",
-            "XUNAN_PWA_DIR": str(folder), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR",
+            "XUNAN_PWA_DIR": str(folder), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "ERROR", "XUNAN_BRAKES_TIMES": "100",
         } | environment  # fmt: skip
         self.settings = Settings.from_env(self.environment)
         migrate(db.init(self.url))

@@ -34,7 +34,7 @@ def files(*suffixes: str, under: str = "") -> Iterator[Path]:
         parts = path.relative_to(ROOT).parts
         # Folders of tools (.mypy_cache and the like) start with a dot; nothing of ours does but .ci.
         hidden = any(part in IGNORED or (part.startswith(".") and part != ".ci") for part in parts[:-1])
-        if not hidden and path.suffix in suffixes and path.is_file():
+        if not hidden and path.name != ".git" and path.suffix in suffixes and path.is_file():
             yield path
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import configparser
 import re
+import socket
+import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,13 @@ from flask import Flask
 from server import commands
 from server.db import POOL_OVERFLOW, POOL_SIZE
 from tests.house.sources import ROOT
+from tests.tools.tls import serving
 
 DEPLOY = ROOT / "server" / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 TEXTS = [path for path in DEPLOY.rglob("*") if path.is_file()]
-GUNICORN = {"WEB_WORKERS", "WEB_THREADS"}
+# Settings that are not ours: gunicorn.conf.py, and where boto3 finds the authority inside.
+OTHERS = {"WEB_WORKERS", "WEB_THREADS", "AWS_CA_BUNDLE"}
 
 
 def known_settings() -> set[str]:
@@ -48,7 +53,7 @@ def test_the_example_sets_what_a_town_must_decide() -> None:
     assert {"XUNAN_ENV", "XUNAN_BASE_URL", "XUNAN_SECRET_KEY_FILE", "XUNAN_DATABASE_URL_FILE", "XUNAN_TRUSTED_PROXIES"} <= values.keys()
     assert values["XUNAN_ENV"] == "prod"
     assert not {name for name in values if name.endswith(("SECRET_KEY", "PASSWORD", "S3_ACCESS_KEY"))}
-    assert {name for name in values if not name.startswith("XUNAN_")} == GUNICORN
+    assert {name for name in values if not name.startswith("XUNAN_")} == OTHERS
 
 
 def test_every_flask_command_exists() -> None:
@@ -65,6 +70,7 @@ def test_compose_hangs_together(compose: Any) -> None:
         assert set(service["networks"]) <= compose["networks"].keys()
         assert set(service.get("secrets", [])) <= compose["secrets"].keys()
         assert name == "proxy" or "ports" not in service, f"{name} is reachable from outside"
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, f"{name}: its log grows for ever"
     assert compose["networks"]["inside"]["internal"] is True
     assert {name for name, service in services.items() if service.get("build")} == {"migrate", "web", "worker"}
 
@@ -110,3 +116,63 @@ def test_the_proxy_passes_what_must_not_be_held_back() -> None:
     assert "return 404" in blocks["= /metrics"]
     assert "X-Forwarded-For $remote_addr" in text
     assert "$request_uri" not in text.partition("log_format")[2].partition(";")[0]
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in yaml.safe_load((DEPLOY / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+
+
+def metrics_of_the_program() -> set[str]:
+    """Names that stand in the code; a counter, a histogram and a gauge are exposed under these."""
+    text = "".join((ROOT / path).read_text(encoding="utf-8") for path in ("server/web/metrics.py", "server/web/gauges.py", "server/ledger/push.py"))
+    return set(re.findall(r'"(xunan_[a-z_]+)"', text))
+
+
+def test_every_metric_of_an_alert_exists() -> None:
+    known = metrics_of_the_program()
+    for rule in alerts():
+        named = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\bxunan_[a-z_]+", rule["expr"])}
+        assert named, rule["alert"]
+        assert named <= known, f"{rule['alert']}: {named - known}"
+
+
+def test_what_an_operator_must_hear_of_has_an_alert() -> None:
+    told = " ".join(rule["expr"] for rule in alerts())
+    for name in (
+        "xunan_up", "xunan_device_unsent_ops", "xunan_device_unsent_files", "xunan_device_oldest_unsent_seconds", "xunan_device_behind_changes",
+        "xunan_conflicts_open", "xunan_quarantine_open", "xunan_parked_records", "xunan_job_due_ms", "xunan_disk_free_bytes", "xunan_disk_days_left",
+        "xunan_backup_age_seconds", "xunan_hub_met_ms", "xunan_requests_total", "xunan_refusals_total",
+    ):  # fmt: skip
+        assert name in told, f"nobody is told of {name}"
+
+
+def test_the_runbook_says_what_to_do_for_each_alert() -> None:
+    text = (DEPLOY / "RUNBOOK.md").read_text()
+    told = re.findall(r"^\| `(Xunan\w+)` \|", text, re.M)
+    assert sorted(told) == sorted(rule["alert"] for rule in alerts())
+    for rule in alerts():
+        assert rule["annotations"]["summary"]
+        assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_what_runs_between_the_services_is_encrypted(compose: Any) -> None:
+    example = (DEPLOY / "xunan.env.example").read_text()
+    assert "sslmode=verify-full" in example
+    assert "rediss://" in example
+    assert "XUNAN_S3_URL=https://" in example
+    for name, words in (("database", "-cssl=on"), ("queue", "--tls-port"), ("files", "-s3.port.https")):
+        assert any(words in part for part in compose["services"][name]["command"]), name
+        assert {f"{name}.crt", f"{name}.key"} <= set(compose["services"][name]["secrets"])
+
+
+def test_the_certificates_inside_are_believed_under_their_names_only(tmp_path: Path) -> None:
+    subprocess.run(["sh", str(DEPLOY / "inside_certs.sh"), str(tmp_path)], check=True)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".key" and path.stat().st_mode & 0o077] == []
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "inside_ca.crt"))
+    for name in ("database", "queue", "files"):
+        with serving(tmp_path / f"{name}.crt", tmp_path / f"{name}.key") as url:
+            port = int(url.rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port)) as plain, trusting.wrap_socket(plain, server_hostname=name) as secure:
+                assert secure.version() == "TLSv1.3"
+            with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLCertVerificationError):
+                trusting.wrap_socket(plain, server_hostname="town.example")

@@ -63,7 +63,7 @@ def test_every_command_is_told(tmp_path: Path) -> None:
 
 def test_every_room_of_the_plan_is_told() -> None:
     text = read("README.md")
-    for room in ("sync/", "server/kinds/", "server/ledger/", "server/files/", "server/accounts/", "server/centre/", "server/web/", "pwa/src/core/", "migrations/", "seed/", "tests/"):
+    for room in ("sync/", "server/kinds/", "server/ledger/", "server/files/", "server/accounts/", "server/nodes/", "server/centre/", "server/web/", "pwa/src/core/", "migrations/", "seed/", "tests/"):
         assert room in text, f"README.md does not tell {room}"
         assert (ROOT / room).is_dir()
 

@@ -17,15 +17,25 @@ PACKAGES: dict[str, set[str]] = {
     "server.ledger": {"sync", "server.ledger", "server.kinds", "server.db", "server.errors", "server.seal"},
     "server.files": {
         "sync", "server.files", "server.kinds", "server.ledger", "server.accounts", "server.db", "server.errors",
-        "server.settings", "server.web.endpoint", "server.jobs",
+        "server.settings", "server.web.endpoint", "server.jobs", "server.brakes",
     },
     "server.accounts": {
-        "sync", "server.accounts", "server.ledger", "server.db", "server.errors", "server.settings", "server.web.endpoint",
-        # The station names of a post are a read model.
-        "server.centre.naming",
+        "sync", "server.accounts", "server.ledger", "server.brakes", "server.db", "server.errors", "server.settings", "server.web.endpoint",
+        # The station names of a post are a read model; the secret of a second factor lies sealed.
+        "server.centre.naming", "server.seal",
     },
     "server.centre": {
         "sync", "server.centre", "server.kinds", "server.ledger", "server.accounts", "server.files", "server.db",
+        "server.errors", "server.settings", "server.web.endpoint", "server.jobs", "server.seal", "server.brakes",
+    },
+    "server.nodes": {
+        "sync", "server.nodes", "server.ledger", "server.accounts", "server.files", "server.db", "server.errors", "server.settings",
+        "server.web.endpoint", "server.web.sync_routes",
+        # What one node erased the other erases as well.
+        "server.erasure.service",
+    },
+    "server.erasure": {
+        "sync", "server.erasure", "server.kinds", "server.ledger", "server.accounts", "server.centre", "server.files", "server.db",
         "server.errors", "server.settings", "server.web.endpoint", "server.jobs", "server.seal",
     },
     "seed": {"sync", "seed", "server.accounts", "server.ledger", "server.kinds", "server.db", "server.settings", "wsgi"},
@@ -39,7 +49,7 @@ ROOMS: dict[str, set[str]] = {
     "store": {"store", "core", "desk", "pkg:idb"},
     "courier": {"courier", "core", "store"},
     "files": {"files", "core", "store", "courier", "desk", "pkg:fflate", "pkg:tus-js-client"},
-    "device": {"device", "files", "ports", "generated", "pkg:zxing-wasm"},
+    "device": {"device", "files", "store", "ports", "generated", "pkg:zxing-wasm"},
     "i18n": {"i18n", "generated", "pkg:vue"},
 }
 

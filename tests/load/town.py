@@ -27,7 +27,7 @@ from server.ledger.write import append
 from server.settings import Settings
 from tests.load.handhelds import Handheld, reg
 from tests.server.files.services import valkey
-from tests.server.ledger.postgres import create_database, running_cluster
+from tests.tools.postgres import create_database, running_cluster
 from tests.tools.serving import PASSWORD, ROOT, Server, free_port
 
 SHARED = {"hazard": 20, "transfer": 30, "stock_lot": 5}

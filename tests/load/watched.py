@@ -12,13 +12,13 @@ from time import perf_counter
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from server.ledger import store
+from server.ledger import feed
 from server.ledger.bulk import Bulk
 from wsgi import app
 
 LOG = os.open(os.environ["LOAD_COUNTER_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 _mine = local()
-_take_seq = store.take_seq
+_take_seq = feed.take_seq
 
 
 def _watched(bulk: Bulk, count: int) -> int:
@@ -40,6 +40,6 @@ def _rolled_back(_session: Session) -> None:
     _mine.__dict__.pop("taken", None)
 
 
-store.take_seq = _watched
+feed.take_seq = _watched
 
 __all__ = ["app"]

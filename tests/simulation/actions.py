@@ -6,6 +6,7 @@ Owns the list of actions and their weights; each takes the town and its Random. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -19,13 +20,29 @@ from server.ledger.state import load
 from sync.merge_kinds import shown_value
 from sync.record import Record
 from tests.server.ledger.world import OTHER, STATION
+from tests.simulation.around_a_hub import FOR_READING, WITH_A_HUB
+from tests.simulation.bad_days import (
+    back_up,
+    change_tabs,
+    clone,
+    evict,
+    narrow_link,
+    reassign,
+    roll_back,
+    set_back,
+    set_clock,
+    take_image,
+    upgrade_app,
+    upgrade_server,
+    wait,
+    wait_no_time,
+)
+from tests.simulation.erasing import ERASE_EVERY, erase
 from tests.simulation.handheld import Gone, Handheld, Killed
 from tests.simulation.town import POISON_SCHEMA, Fault, Town
 
 WORDS = ("楼道堆物", "外墙脱落", "积水", "飞线充电", "广告牌松动")
-STATUSES = ("found", "verified", "rectifying", "closed")
-YEAR_MS = 365 * 86_400_000
-DAY_MS = 86_400_000
+STATUSES = ("found", "verified", "rectifying", "recheck")
 Do = Callable[[Town, Random], None]
 
 
@@ -39,13 +56,39 @@ class Action:
     def run(self, town: Town) -> None:
         """Let it happen; a second passes."""
         town.now_ms += 1000
-        ACTIONS[self.name][1](town, Random(self.seed))
+        (ACTIONS | WITH_A_HUB | WITH_ERASURES | APART)[self.name][1](town, Random(self.seed))
 
 
 def plan(random: Random, length: int) -> list[Action]:
     """A history drawn by weight."""
-    names = list(ACTIONS)
-    weights = [ACTIONS[name][0] for name in names]
+    return _draw(random, ACTIONS, length)
+
+
+def with_a_hub(random: Random, actions: list[Action]) -> list[Action]:
+    """The same history with what happens around a hub between its steps."""
+    more = _draw(random, WITH_A_HUB, len(actions) // (HUB_EVERY - 1))
+    for action in more:
+        actions.insert(random.randint(0, len(actions)), action)
+    return actions
+
+
+def with_erasures(random: Random, actions: list[Action]) -> list[Action]:
+    """The same history with erasures between its steps."""
+    for action in _draw(random, WITH_ERASURES, len(actions) // ERASE_EVERY):
+        actions.insert(random.randint(len(actions) // 5, len(actions)), action)
+    return actions
+
+
+def with_more(random: Random, actions: list[Action]) -> list[Action]:
+    """The same history with requests that overtake one another and tabs that come and go between its steps."""
+    for action in _draw(random, APART, len(actions) // APART_EVERY):
+        actions.insert(random.randint(0, len(actions)), action)
+    return actions
+
+
+def _draw(random: Random, among: dict[str, tuple[int, Do]], length: int) -> list[Action]:
+    names = list(among)
+    weights = [among[name][0] for name in names]
     return [Action(name, random.getrandbits(48)) for name in random.choices(names, weights, k=length)]
 
 
@@ -86,7 +129,7 @@ def _new_id(random: Random) -> str:
 
 
 def create(town: Town, random: Random) -> None:
-    """A new hazard or stock lot."""
+    """A new hazard, stock lot, patrol or person."""
     device = _device(town, random)
     kind = random.choice(("hazard", "stock_lot", "patrol"))
     fields: dict[str, Any] = {"scope": {"k": "reg", "v": _station(device), "b": []}}
@@ -94,7 +137,11 @@ def create(town: Town, random: Random) -> None:
         fields |= {"title": {"k": "reg", "v": random.choice(WORDS), "b": []}, "status": {"k": "reg", "v": "found", "b": []}}
     elif kind == "stock_lot":
         fields |= {"on_hand": {"k": "inc", "v": random.randint(1, 90), "b": []}}
-    _write(town, device, _new_id(random), kind, fields)
+    rec = _new_id(random)
+    # Without a draw of its own: histories that once found something stay as they were.
+    if kind == "patrol" and int(rec[0], 16) % 2:
+        kind, fields = "person", fields | {"name": {"k": "reg", "v": "李四", "b": []}}
+    _write(town, device, rec, kind, fields)
 
 
 def _pick(town: Town, random: Random, kind: str) -> tuple[Handheld, str] | None:
@@ -239,6 +286,25 @@ def sync(town: Town, random: Random) -> None:
     device.kill_at = ""
 
 
+def bad_bits(town: Town, random: Random) -> None:
+    """A link that changes a bit on the way there or back."""
+    town.fault = Fault(random.choice(("damaged_request", "damaged_answer")), random.getrandbits(40))
+    attempt(town, random.choice(town.devices), rounds=random.randint(1, 4))
+    town.fault = Fault()
+
+
+def overtake(town: Town, random: Random) -> None:
+    """A request is under way for so long that its author writes on and sends another, which arrives first."""
+    device = random.choice(town.devices)
+    if device.name in town.blind:
+        return
+    town.fault = Fault("held_back")
+    attempt(town, device, rounds=1)
+    town.fault = Fault()
+    _write_on(town, device, random)
+    attempt(town, device, rounds=random.randint(1, 3))
+
+
 def attempt(town: Town, device: Handheld, rounds: int = 40) -> bool:
     """Sync until done, cut off or dead; True when everything went both ways."""
     try:
@@ -253,6 +319,16 @@ def attempt(town: Town, device: Handheld, rounds: int = 40) -> bool:
     return done
 
 
+def _write_on(town: Town, device: Handheld, random: Random) -> None:
+    for name in ("edit", "move_stock"):
+        here = random.getrandbits(48)
+        others, town.devices = town.devices, [device]
+        try:
+            ACTIONS[name][1](town, Random(here))
+        finally:
+            town.devices = others
+
+
 def busy_sync(town: Town, random: Random) -> None:
     """The user goes on writing while a request is in flight."""
     device = random.choice(town.devices)
@@ -261,98 +337,15 @@ def busy_sync(town: Town, random: Random) -> None:
 
     def send(sender: Handheld, body: bytes) -> bytes:
         answer = town.send(sender, body)
-        for name in ("edit", "move_stock"):
-            here = random.getrandbits(48)
-            others, town.devices = town.devices, [sender]
-            try:
-                ACTIONS[name][1](town, Random(here))
-            finally:
-                town.devices = others
+        _write_on(town, sender, random)
         return answer
 
-    device.sync(send, rounds=1)
+    with suppress(Gone):
+        device.sync(send, rounds=1)
     town.happened["edited in flight"] += 1
 
 
 # -------------------------------------------------------------------------------------------------------- bad days
-
-
-def wait(town: Town, random: Random) -> None:
-    """Hours or days pass."""
-    town.now_ms += random.choice((3_600_000, 6 * 3_600_000, DAY_MS, 8 * DAY_MS))
-
-
-def narrow_link(town: Town, random: Random) -> None:
-    """Something on the way allows fewer lines than before, from now on; a group may need all of its two."""
-    town.lines_max = random.choice((2, 3, 5, 10_000))
-
-
-def set_clock(town: Town, random: Random) -> None:
-    """Somebody's clock is wrong by up to ten years."""
-    random.choice(town.devices).clock_ms = random.choice((0, -10 * YEAR_MS, 10 * YEAR_MS, random.randint(-DAY_MS, DAY_MS)))
-
-
-def wait_no_time(town: Town, random: Random) -> None:
-    """Nothing; takes the place of an action that is left out while the seconds go on."""
-    del town, random
-
-
-def take_image(town: Town, random: Random) -> None:
-    """An image of a device's disk is made."""
-    device = random.choice(town.devices)
-    town.images[device.name] = device.image()
-
-
-def set_back(town: Town, random: Random) -> None:
-    """A device comes back from its image."""
-    able = [device for device in town.devices if device.name in town.images]
-    if able:
-        device = random.choice(able)
-        town.set_back(device, town.images[device.name])
-
-
-def clone(town: Town, random: Random) -> None:
-    """A disk is copied to a second device: two with one identity, the copy sometimes enrolled anew."""
-    if len(town.devices) >= 7:
-        return
-    first = random.choice(town.devices)
-    if any(device.name == f"{first.name}'" for device in town.devices):
-        return
-    twin = first.twin(f"{first.name}'", Random(random.getrandbits(64)))
-    twin.enrolled = twin.name if random.random() < 0.3 else first.enrolled
-    town.devices.append(twin)
-    town.cloned |= {first.name, twin.name}
-    if first.name in town.blind:
-        town.blind.add(twin.name)
-    town.happened["cloned"] += 1
-
-
-def evict(town: Town, random: Random) -> None:
-    """The browser throws the view away; own ops are in another database."""
-    device = random.choice(town.devices)
-    device.evict()
-    town.blind.add(device.name)
-    town.happened["view evicted"] += 1
-
-
-def back_up(town: Town, random: Random) -> None:
-    """A backup of the running server."""
-    del random
-    town.back_up()
-
-
-def roll_back(town: Town, random: Random) -> None:
-    """The server comes back from its newest backup."""
-    del random
-    town.roll_back()
-
-
-def reassign(town: Town, random: Random) -> None:
-    """Somebody is moved to another station, or back, perhaps with unsent work."""
-    device = random.choice(town.devices)
-    own = next(scope for scope in device.scopes if scope.startswith("station:"))
-    device.scopes = ("town", OTHER if own == STATION else STATION) if len(device.scopes) == 2 else device.scopes
-    town.happened["reassigned"] += 1
 
 
 def centre_edit(town: Town, random: Random) -> None:
@@ -363,6 +356,8 @@ def centre_edit(town: Town, random: Random) -> None:
         return
     rec, state = random.choice(rows[:6])
     record = load(rec, bytes(state))
+    if record.erased is not None:
+        return
     if random.random() < 0.3:
         fields = {"scope": _reg(record, "scope", OTHER if record.scope == STATION else STATION)}
         town.happened["record moved"] += 1
@@ -373,7 +368,7 @@ def centre_edit(town: Town, random: Random) -> None:
 
 def release(town: Town, random: Random) -> None:
     """A person lets a quarantined op through."""
-    held = [entry for entry in quarantine.listed(db.session()) if entry.rec and entry.why not in ("fork", "fold_error")]
+    held = [entry for entry in quarantine.listed(db.session()) if entry.rec and entry.why not in FOR_READING]
     if held:
         quarantine.release(db.session(), random.choice(held).id, town.now_ms)
         town.happened["released"] += 1
@@ -393,4 +388,11 @@ ACTIONS: dict[str, tuple[int, Do]] = {
     "take_image": (2, take_image), "set_back": (1, set_back), "clone": (1, clone), "evict": (1, evict),
     "back_up": (1, back_up), "roll_back": (1, roll_back), "reassign": (1, reassign), "centre_edit": (5, centre_edit),
     "release": (1, release), "wait_no_time": (0, wait_no_time), "house_keeping": (1, house_keeping),
+    "bad_bits": (4, bad_bits), "upgrade_app": (2, upgrade_app), "upgrade_server": (1, upgrade_server),
 }  # fmt: skip
+# Drawn apart: histories that once found something stay as they were.
+APART: dict[str, tuple[int, Do]] = {"overtake": (1, overtake), "change_tabs": (1, change_tabs)}
+APART_EVERY = 20
+WITH_ERASURES: dict[str, tuple[int, Do]] = {"erase": (1, erase)}
+# One of so many steps of a history with a hub has to do with it.
+HUB_EVERY = 5

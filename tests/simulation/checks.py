@@ -9,14 +9,20 @@ from hashlib import sha256
 
 import orjson
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from server.db import db
+from server.kinds import KINDS
 from server.ledger import quarantine
+from server.ledger.feeds import shows
+from server.ledger.state import canonical
 from server.ledger.verify import fold_anew
-from sync.merge_kinds import is_deleted
+from sync.merge_kinds import is_visible
 from sync.record import Record, load
-from sync.stamp import GENESIS
-from tests.simulation.actions import DAY_MS, attempt
+from sync.stamp import GENESIS, erased_rec
+from tests.simulation.actions import attempt
+from tests.simulation.bad_days import DAY_MS
+from tests.simulation.erasing import check_erased
 from tests.simulation.handheld import Handheld
 from tests.simulation.oracle import Logged, Meaning, meaning_of, shown_by
 from tests.simulation.town import FACT, Fault, Town
@@ -28,28 +34,36 @@ ROUNDS_MAX = 8
 def heal(town: Town) -> None:
     """Good links for everybody until nothing moves; what waits for a lost parent is let go after its time."""
     town.fault = Fault()
+    town.upgrade_server()
     for device in town.devices:
         device.kill_at = ""
     _settle(town)
     town.now_ms += 8 * DAY_MS
-    if released := quarantine.release_overdue(db.session(), town.now_ms):
+    nodes = [db.session(), *([town.hub.session] if town.hub else [])]
+    if released := [rec for node in nodes for rec in quarantine.release_overdue(node, town.now_ms)]:
         town.happened["parked let go"] += len(released)
         _settle(town)
 
 
 def _settle(town: Town) -> None:
     for _ in range(ROUNDS_MAX):
-        before = _head()
+        before = _heads(town)
         done = [attempt(town, device, 400) for device in town.devices]
-        if all(done) and _head() == before:
+        if town.hub is not None:
+            done.append(town.meet(Fault()))
+        if all(done) and _heads(town) == before:
             return
     stuck = [device.name for device in town.devices if device.pending]
     town.findings.append(f"19 progress: {stuck or 'everybody'} never comes to rest")
 
 
-def _head() -> int:
-    seq = int(db.session.execute(text("SELECT COALESCE(MAX(seq), 0) FROM sync_clock")).scalar_one())
-    db.session.rollback()
+def _heads(town: Town) -> list[int]:
+    return [_head(db.session()), *([_head(town.hub.session)] if town.hub else [])]
+
+
+def _head(session: Session) -> int:
+    seq = int(session.execute(text("SELECT COALESCE(MAX(seq), 0) FROM sync_clock")).scalar_one())
+    session.rollback()
     return seq
 
 
@@ -58,16 +72,24 @@ def check(town: Town) -> list[str]:
     log = town.log()
     by_rec: dict[str, list[Logged]] = {}
     for row in log:
-        if row.verdict != "quarantined" or _readable(row.line):
+        if erased_rec(row.line) is None and (row.verdict != "quarantined" or _readable(row.line)):
             by_rec.setdefault(_rec(row.line), []).append(row)
     states = {rec: (scope, seq, load(state)) for rec, (scope, seq, state) in town.states().items()}
     found = [
         *town.findings, *_facts(town), *_chains(log), *_quarantine(log), *_meaning(town, by_rec, states),
-        *_conflicts(states), *_replicas(town, states),
+        *_conflicts(states), *_replicas(town, states), *_nodes(town, states), *_rows(), *check_erased(town),
     ]  # fmt: skip
     if not fold_anew(db.session()).ok:
         found.append("21 incremental state = fold of all ops: verify finds a difference")
     return found
+
+
+def _rows() -> list[str]:
+    """15: what is shown of a kind this version knows stands in its table."""
+    lacking = [rec for name in KINDS for (rec,) in db.session.execute(text(
+        f"SELECT id FROM record WHERE kind = '{name}' AND seq > 0 AND id NOT IN (SELECT id FROM k_{name}) AND id NOT IN (SELECT rec FROM erasure)"))]  # fmt: skip
+    db.session.rollback()
+    return [f"15 nothing skipped: {rec} has no row in its table" for rec in lacking]
 
 
 def _readable(line: bytes) -> bool:
@@ -85,9 +107,9 @@ def _rec(line: bytes) -> str:
 def _facts(town: Town) -> list[str]:
     """22, 13, 14: what was recorded is in the log, once."""
     times = town.in_log()
-    lost = sorted(set(town.facts) - set(times) - town.forgiven)
-    # Known limit (PROTOCOL.md, P-24): a copied disk and a server set back in one history may part at different places.
-    excused = town.cloned if town.happened["server rolled back"] else set()
+    lost = sorted(set(town.facts) - set(times) - town.forgiven - town.erased)
+    # Known limit (PROTOCOL.md, P-24): a copied disk and a second node, or a server set back, may part at different places.
+    excused = town.cloned if town.happened["server rolled back"] or town.hub is not None else set()
     twice = sorted(fact for fact, count in times.items() if count > 1 and town.facts[fact] not in excused)
     return [*(f"22 nothing lost: {fact} of {town.facts[fact]} is in no log" for fact in lost), *(f"2 nothing twice: {fact}" for fact in twice)]
 
@@ -106,7 +128,8 @@ def _chains(log: list[Logged]) -> list[str]:
             if n not in rows:
                 found.append(f"22 no gap: {dev}:{n} is missing")
                 break
-            h = sha256(h.encode() + rows[n].line).hexdigest()[:8]
+            line = rows[n].line
+            h = rows[n].h if erased_rec(line) is not None else sha256(h.encode() + line).hexdigest()[:8]
             if rows[n].h != h:
                 found.append(f"22 bytes as sent: {dev}:{n}")
                 break
@@ -130,6 +153,9 @@ def _meaning(town: Town, by_rec: dict[str, list[Logged]], states: dict[str, tupl
             found.append(f"21 {rec} has ops and no state")
             continue
         record = states[rec][2]
+        if record.erased is not None:
+            found += [f"43 {rec} is erased and shows something"] if shown_by(record) != Meaning() else []
+            continue
         wanted, shown = meaning_of(rows), shown_by(record)
         if record.wait:
             found.append(f"7 arrival order: {rec} still waits for {record.wait[0][4]}")
@@ -175,7 +201,7 @@ def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[st
     """1 and 5: every device holds what it is granted, no more and no less, and shows just that."""
     found = []
     for device in town.devices:
-        granted = {rec: record for rec, (scope, _, record) in states.items() if scope in device.scopes}
+        granted = {rec: record for rec, (scope, _, record) in states.items() if shows(device.scopes, scope, record.kind)}
         held = {rec: Record.from_wire(state) for rec, state in device.disk.states.items()}
         for rec in sorted(granted.keys() ^ held.keys()):
             found.append(f"1 cursor: {device.name} {'misses' if rec in granted else 'still holds'} {rec}")
@@ -187,7 +213,26 @@ def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[st
         if isinstance(device, TypeScriptHandheld):
             found += _screen(device)
             found += [f"0 no error: {device.name} {each}" for each in device.incidents("local_error")]
+            found += [f"17 one engine: two tabs of {device.name} sent at once" for _ in device.incidents("two_at_once")]
+            found += [f"14 purge: {device.name} removed rows before its work had left: {each}" for each in device.incidents("scope_purged") if each["pending"]]
         found += _unsent(device)
+    return found
+
+
+def _nodes(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[str]:
+    """7 and 21: the hub has the same ops and has made the same of them."""
+    if town.hub is None:
+        return []
+    rows = town.hub.session.execute(text("SELECT id, scope, state FROM record WHERE seq > 0")).all()
+    town.hub.session.rollback()
+    there = {rec: (scope, load(canonical(rec, bytes(state)))) for rec, scope, state in rows}
+    # Whose ops all wait for a person shows nothing anywhere, whether or not it was ever shown before.
+    shown = [{rec for rec, record in each.items() if record.erased or record.reg or record.ctr or record.sets or record.log or record.life} for each in (
+        {rec: record for rec, (_, _, record) in states.items()}, {rec: record for rec, (_, record) in there.items()})]  # fmt: skip
+    found = [f"7 every node: only one of hub and centre has {rec}" for rec in sorted(shown[0] ^ shown[1])]
+    found += [f"7 every node: hub and centre differ on {rec}" for rec in sorted(shown[0] & shown[1]) if states[rec][2].to_wire() != there[rec][1].to_wire()]
+    if not fold_anew(town.hub.session).ok:
+        found.append("21 incremental state = fold of all ops: verify finds a difference at the hub")
     return found
 
 
@@ -195,7 +240,7 @@ def _screen(device: TypeScriptHandheld) -> list[str]:
     """21: what the real engine shows is what a second fold makes of its disk; only what is deleted is hidden."""
     folded = {rec: device.view(rec) for rec in device.disk.states}
     shown = device.shown(list(folded))
-    hidden = {rec for rec, record in folded.items() if is_deleted(record)}
+    hidden = {rec for rec, record in folded.items() if not is_visible(record)}
     found = [f"21 screen: {device.name} {'hides' if rec in folded.keys() - hidden else 'shows'} {rec}" for rec in (folded.keys() - hidden) ^ shown.keys()]
     return found + [f"21 screen: {device.name} shows {rec} otherwise" for rec, record in shown.items() if record.to_wire() != folded[rec].to_wire()]
 

@@ -7,7 +7,7 @@ assertion. Every method that changes the disk does it in one step, as one strict
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -15,10 +15,12 @@ from typing import Any
 
 import orjson
 
+import server.web.digest as digest
 from sync.fold import fold_op
+from sync.fork import renumber
 from sync.op import encode_op, parse_op
 from sync.record import Record, new_record
-from sync.stamp import DEV_BYTES, GENESIS, chain, forked_dev, make_stamp, new_dev
+from sync.stamp import DEV_BYTES, GENESIS, chain, erased_line, erased_rec, make_stamp, new_dev
 
 OPS_MAX = 40
 Send = Callable[["Handheld", bytes], bytes]
@@ -76,6 +78,8 @@ class Disk:
     states: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursor: str | None = None
     revoked: set[str] = field(default_factory=set)
+    # By scope the kinds that may be held of it.
+    masked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     # Ids seen since a reload began; None when none is under way.
     reloaded: set[str] | None = None
 
@@ -95,6 +99,8 @@ class Handheld:
     kill_at: str = ""
     # As enrolled: a copied disk carries the enrolment of the original.
     enrolled: str = ""
+    # What the last answer said of its own bytes.
+    told_digest: str = ""
 
     def __post_init__(self) -> None:
         self.enrolled = self.enrolled or self.name
@@ -112,7 +118,7 @@ class Handheld:
         own = [row for row in self.disk.rows if row.rec == rec]
         record = Record.from_wire(copy.deepcopy(state)) if state else new_record(rec, kind)
         for row in own:
-            if row.n > record.vv.get(row.dev, 0):
+            if row.n > record.vv.get(row.dev, 0) and erased_rec(row.line) is None:
                 op = parse_op(orjson.loads(row.line), row.dev, row.n, row.h)
                 record.kind = record.kind or op.kind
                 fold_op(record, op, op.at_ms)
@@ -125,9 +131,9 @@ class Handheld:
 
     def known(self, kind: str) -> list[str]:
         """Ids of the records of a kind this device holds, its own unsent ones included."""
-        found = {rec for rec, state in self.disk.states.items() if state["kind"] == kind}
+        found = {rec for rec, state in self.disk.states.items() if state["kind"] == kind and "erased" not in state}
         for row in self.disk.rows:
-            unsent = row.dev == self.disk.own.dev and row.n > self.disk.own.acked
+            unsent = row.dev == self.disk.own.dev and row.n > self.disk.own.acked and erased_rec(row.line) is None
             if unsent and row.rec and row.rec not in self.disk.states and orjson.loads(row.line)["kind"] == kind:
                 found.add(row.rec)
         return sorted(found)
@@ -188,7 +194,10 @@ class Handheld:
         body = b"\n".join([orjson.dumps(header), *(row.line for row in batch)])
         self._step("send")
         try:
-            answer = orjson.loads(send(self, body))
+            raw = send(self, body)
+            if digest.is_damaged(self.told_digest, raw):
+                raise Gone  # like no answer (P-31)
+            answer = orjson.loads(raw)
         except TooLarge:
             self._halve(len(batch))
             return True
@@ -201,6 +210,8 @@ class Handheld:
             self._part(one, answer.get("same_to", last))
             return True
         if (first := answer.get("resend_from")) is not None:
+            if first <= one.n and not any(row.dev == one.dev and row.n == first for row in disk.rows):
+                raise Gone  # that node has less than the backups hold: it must catch up by itself
             self._settle(one, first - 1, one.durable)
             return True
         aside = {each["n"] for each in answer["verdicts"] if "quarantined" in (each["v"], each.get("was"))}
@@ -254,6 +265,7 @@ class Handheld:
         disk = self.disk
         for state in answer["records"]:
             disk.states[state["id"]] = state
+            self.forget(state.get("erased", {}).get("ops", ()))
         for rec in answer["gone"]:
             disk.states.pop(rec, None)
         if disk.reloaded is not None:
@@ -263,13 +275,28 @@ class Handheld:
                 disk.reloaded = None
         disk.cursor = answer["cursor"]
         disk.revoked = (disk.revoked | set(answer["scopes"]["revoked"])) - set(answer["scopes"]["granted"])
+        disk.masked = {scope: tuple(answer["scopes"]["common"]) for scope in answer["scopes"]["masked"]}
+
+    def forget(self, stamps: Sequence[str]) -> None:
+        """The text of own ops that were erased goes; number, hash and place stay (P-43)."""
+        for row in self.disk.rows:
+            if make_stamp(row.dev, row.n, row.h) in stamps:
+                row.line, row.aside = erased_line(row.h, row.rec), False
+
+    def holds(self, rec: str) -> bool:
+        """Whether the device was ever told of a record; of scopes it has lost it hears nothing any more."""
+        return rec in self.disk.states
 
     def _purge(self) -> None:
-        """Unsent work leaves before rows do (P-40)."""
+        """Unsent work leaves before rows do (P-40); of a scope held masked only people go (P-45)."""
         disk = self.disk
-        if disk.revoked and self.pending == 0:
-            disk.states = {rec: state for rec, state in disk.states.items() if state["scope"] not in disk.revoked}
+        if self.pending == 0:
+            disk.states = {rec: state for rec, state in disk.states.items() if not self._lost(state)}
             disk.revoked = set()
+
+    def _lost(self, state: dict[str, Any]) -> bool:
+        scope = state["scope"]
+        return scope in self.disk.revoked or state["kind"] not in self.disk.masked.get(scope, (state["kind"],))
 
     # -------------------------------------------------------------------------------------------------------- bad days
 
@@ -284,6 +311,15 @@ class Handheld:
     def twin(self, name: str, random: Random) -> Handheld:
         """A second device with a copy of this disk."""
         return Handheld(name, self.user, self.scopes, random, copy.deepcopy(self.disk), enrolled=self.enrolled)
+
+    def upgrade(self) -> bool:
+        """A new version of the app; the model has but one."""
+        return False
+
+    def change_tabs(self, how: str) -> str:
+        """The model has but one tab."""
+        del how
+        return ""
 
     def evict(self) -> None:
         """The browser throws the view away; own ops are in another database."""
@@ -302,12 +338,10 @@ class Handheld:
         parted = next(each for each in (disk.own, *disk.former) if each.dev == one.dev)
         unsent = [row for row in disk.rows if row.dev == parted.dev and row.n > parted.acked]
         disk.rows = [row for row in disk.rows if row not in unsent]
-        fresh = Chain(forked_dev(make_stamp(unsent[0].dev, unsent[0].n, unsent[0].h)) if unsent else new_dev(self.random.randbytes(DEV_BYTES)))
-        moved: dict[str, str] = {}
-        for row in unsent:
-            line = _renumbered(row, fresh, unsent[0].n, moved)
+        dev, lines = renumber(parted.dev, parted.acked + 1, [(row.h, row.line) for row in unsent]) if unsent else (new_dev(self.random.randbytes(DEV_BYTES)), [])
+        fresh = Chain(dev)
+        for row, line in zip(unsent, lines, strict=True):
             fresh.n, fresh.h = fresh.n + 1, chain(fresh.h, line)
-            moved[make_stamp(row.dev, row.n, row.h)] = make_stamp(fresh.dev, fresh.n, fresh.h)
             disk.rows.append(Row(fresh.dev, fresh.n, fresh.h, line, row.rec, row.group))
         parted.n, parted.h = parted.acked, parted.acked_h
         if parted is disk.own:
@@ -317,23 +351,3 @@ class Handheld:
             disk.former.append(fresh)
         disk.former = [each for each in disk.former if each.durable < each.n]
         self.disk = disk
-
-
-def _renumbered(row: Row, fresh: Chain, first: int, moved: dict[str, str]) -> bytes:
-    """The line under its new number, with parents and coverage that name the renumbered ops."""
-    try:
-        op = orjson.loads(row.line)
-    except orjson.JSONDecodeError:
-        return row.line
-    op["n"] = fresh.n + 1
-    for fop in op["f"].values():
-        if "b" in fop:
-            fop["b"] = [moved.get(parent, parent) for parent in fop["b"]]
-        seen = fop.get("seen")
-        if seen is not None and seen.get(row.dev, 0) >= first:
-            covered = min(seen.pop(row.dev) - first + 1, fresh.n)
-            if first > 1:
-                seen[row.dev] = first - 1
-            if covered > 0:
-                seen[fresh.dev] = covered
-    return encode_op(op)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-import psycopg
-
-from server.db import db, migrate
 from sync.record import Record, load
-from tests.simulation.actions import Action, plan
+from tests.simulation.actions import Action, plan, with_a_hub, with_erasures, with_more
 from tests.simulation.checks import check, heal
 from tests.simulation.town import FACT, Town
 from tests.simulation.typescript import Engines
+from tests.tools.databases import copied, new_sqlite
+from tests.tools.memory import in_memory
 
 
 @dataclass
@@ -39,21 +36,34 @@ class Ground:
 
     # When set, every other device of a history is the real TypeScript engine.
     engines: Engines | None = None
+    # When set, a second node on SQLite lives beside the centre.
+    hub: bool = False
+    # When set, records are erased in between.
+    erasures: bool = False
 
     def __init__(self, folder: Path) -> None:
         """`folder` is this run's own."""
         self.folder = folder
-        self.template = folder / "empty.db"
-        migrate(db.init(f"sqlite:///{self.template}"))
-        db.close()
+
+    @staticmethod
+    def of(folder: Path, world: str) -> Ground:
+        """The ground of a world: `models`, `engines` or `hub`."""
+        ground = Ground(folder)
+        ground.hub = world == "hub"
+        ground.engines = Engines(folder) if world == "engines" else None
+        return ground
+
+    @property
+    def world(self) -> str:
+        """Its name."""
+        return "hub" if self.hub else "engines" if self.engines else "models"
 
     @contextmanager
     def database(self) -> Iterator[tuple[str, Path]]:
         """An empty database and a folder beside it."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+        with tempfile.TemporaryDirectory(dir=in_memory() or self.folder) as name:
             folder = Path(name)
-            shutil.copy(self.template, folder / "town.db")
-            yield f"sqlite:///{folder}/town.db", folder
+            yield new_sqlite(folder / "town.db"), folder
 
 
 class PostgresGround(Ground):
@@ -62,29 +72,32 @@ class PostgresGround(Ground):
     def __init__(self, folder: Path, cluster_url: str, template: str) -> None:
         """`cluster_url` is the address of any database of the cluster."""
         self.folder, self.cluster_url, self.empty = folder, cluster_url, template
-        self.numbers = itertools.count(1)
 
     @contextmanager
     def database(self) -> Iterator[tuple[str, Path]]:
         """An empty database and a folder."""
-        name = f"xunan_simulation_{next(self.numbers)}"
-        with psycopg.connect(self.cluster_url, autocommit=True) as connection, tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.empty}"')
-            yield f"{self.cluster_url.rsplit('/', 1)[0]}/{name}", Path(folder)
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        with copied(self.cluster_url, self.empty) as url, tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            yield url, Path(folder)
 
 
-def draw(seed: int, length: int) -> tuple[int, list[Action]]:
+def draw(seed: int, length: int, hub: bool = False) -> tuple[int, list[Action]]:
     """How many devices, and what happens to them."""
     random = Random(seed)
-    return random.randint(2, 5), plan(random, length)
+    size, actions = random.randint(2, 5), plan(random, length)
+    if hub:
+        actions = with_a_hub(random, actions)
+    return size, with_more(Random(f"{seed} more"), actions)
 
 
 def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action] | None = None) -> Result:
     """One history from its seed; `actions` replaces the drawn ones (shrinking, replaying)."""
-    size, drawn = draw(seed, length)
+    size, drawn = draw(seed, length, ground.hub)
+    if ground.erasures:
+        drawn = with_erasures(Random(f"{seed} erasures"), drawn)
     chosen = drawn if actions is None else list(actions)
-    with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size, ground.engines) as town:
+    # Who is upgraded on the way began two releases ago.
+    older = frozenset(action.name.removeprefix("upgrade_") for action in chosen if action.name.startswith("upgrade_"))
+    with ground.database() as (url, folder), Town(url, folder, Random(seed)).running(size, ground.engines, ground.hub, older) as town:
         try:
             for action in chosen:
                 action.run(town)

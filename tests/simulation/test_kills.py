@@ -19,7 +19,6 @@ from sqlalchemy import event, text
 from server.db import db
 from server.ledger.lines import read_line, read_raw
 from server.ledger.state import canonical
-from tests.server.ledger.conftest import postgres_cluster, postgres_template  # noqa: F401 - fixtures
 from tests.simulation.actions import ACTIONS, attempt
 from tests.simulation.checks import check, heal
 from tests.simulation.handheld import Handheld
@@ -194,7 +193,7 @@ def test_a_server_killed_between_any_two_statements_stores_the_push_once(ground:
     every_kill_of_a_push_ends_alike(ground)
 
 
-def test_a_server_killed_between_any_two_statements_on_postgresql(tmp_path: Path, postgres_cluster: str, postgres_template: str) -> None:  # noqa: F811
+def test_a_server_killed_between_any_two_statements_on_postgresql(tmp_path: Path, postgres_cluster: str, postgres_template: str) -> None:
     every_kill_of_a_push_ends_alike(PostgresGround(tmp_path, postgres_cluster, postgres_template))
 
 

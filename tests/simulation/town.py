@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,21 +23,28 @@ import orjson
 import structlog
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
 
 import server.ledger.apply as apply
+import server.web.digest as digest
 from server.backup import backup, restore
 from server.db import db
 from server.errors import ProblemError
 from server.ledger import snapshots, write
+from server.ledger.catch_up import catch_up
+from server.ledger.feeds import masked
 from server.ledger.lines import read_line
 from server.ledger.state import canonical
-from server.ledger.sync import exchange
+from server.ledger.sync import exchange, narrowed
+from server.nodes.meeting import meet, serve
 from server.settings import Settings
 from sync.fold import Outcome, fold_op
 from sync.op import Op
 from sync.record import Record
+from tests.compat.versions import two_releases_ago
 from tests.server.ledger.world import HEAD, OPERATOR, OTHER, PATROLLER, STATION, STRANGER, TOWN, Caller
 from tests.simulation.handheld import Gone, Handheld, Rebase, TooLarge
+from tests.simulation.hub import Hub
 from tests.simulation.oracle import Logged
 from tests.simulation.typescript import Engines, TypeScriptHandheld
 
@@ -46,9 +53,15 @@ POISON_SCHEMA = 666
 FACT = re.compile(rb"sim-\d+")
 PEOPLE = (
     ("A", PATROLLER, (TOWN, STATION)), ("B", PATROLLER, (TOWN, STATION)), ("C", HEAD, (TOWN, STATION)),
-    ("D", STRANGER, (TOWN, OTHER)), ("E", OPERATOR, (TOWN, STATION, OTHER)), ("F", PATROLLER, (TOWN, STATION)),
+    ("D", STRANGER, (TOWN, OTHER)), ("E", OPERATOR, (TOWN, STATION, masked(OTHER))), ("F", PATROLLER, (TOWN, STATION)),
     ("G", STRANGER, (TOWN, OTHER)),
 )  # fmt: skip
+
+
+def flipped(body: bytes, where: int) -> bytes:
+    """The same bytes but for one bit."""
+    at = where % len(body)
+    return body[:at] + bytes([body[at] ^ 1 << where // len(body) % 8]) + body[at + 1 :]
 
 
 class PowerCut(BaseException):
@@ -81,11 +94,20 @@ class Town:
     cloned: set[str] = field(default_factory=set)
     blind: set[str] = field(default_factory=set)
     backed_up: set[str] | None = None
+    # Facts of ops whose text was erased: nobody may have them any more.
+    erased: set[str] = field(default_factory=set)
     images: dict[str, Any] = field(default_factory=dict)
     old_bodies: list[tuple[Handheld, bytes]] = field(default_factory=list)
+    # Requests under way that no server has seen yet: they arrive after the next one of their device.
+    held_back: list[tuple[Handheld, bytes]] = field(default_factory=list)
     # How many lines a request may have: a proxy or an old server may allow fewer than we send.
     lines_max: int = 10_000
     findings: list[str] = field(default_factory=list)
+    # The other node, and the devices that reach it instead of the centre.
+    hub: Hub | None = None
+    away: set[str] = field(default_factory=set)
+    # Ends the time in which the server is one of two releases ago; None when it is today's.
+    upgrade: Callable[[], None] | None = None
     _statements: int = 0
 
     @property
@@ -96,26 +118,44 @@ class Town:
     # ----------------------------------------------------------------------------------------------------------- life
 
     @contextmanager
-    def running(self, size: int, engines: Engines | None = None) -> Iterator[Town]:
-        """Open the (migrated, empty) database and hand out devices. With `engines` every other one is the real engine."""
-        self.devices = [self._device(i, engines if i % 2 == 0 else None) for i in range(size)]
+    def running(self, size: int, engines: Engines | None = None, hub: bool = False, older: frozenset[str] = frozenset()) -> Iterator[Town]:
+        """Open the (migrated, empty) database and hand out devices. With `engines` every other one is the real engine. `older` names who
+        begins two releases ago: "server", "app"."""
+        self.devices = [self._device(i, engines if i % 2 == 0 else None, "app" in older) for i in range(size)]
         draw = Random(self.random.getrandbits(64))
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
         with patch.object(secrets, "token_bytes", draw.randbytes), patch.object(apply, "fold_op", _fold_with_a_defect):
             db.init(self.url)
             event.listen(db.engine, "before_cursor_execute", self._before_statement)
+            self.hub = Hub(self.folder, self._before_statement) if hub else None
+            past = ExitStack()
+            if "server" in older:
+                past.enter_context(two_releases_ago())
+                self.upgrade = past.close
             try:
                 yield self
             finally:
+                past.close()
                 db.close()
+                if self.hub is not None:
+                    self.hub.close()
                 if engines is not None:
                     engines.forget_all()
 
-    def _device(self, i: int, engines: Engines | None) -> Handheld:
+    def upgrade_server(self) -> None:
+        """Centre and hub become today's version, if they are not; what they had kept is brought into its tables."""
+        if self.upgrade is not None:
+            self.upgrade()
+            self.upgrade = None
+            self.happened["server upgraded"] += 1
+            for session in [db.session(), *([self.hub.session] if self.hub else [])]:
+                self.happened["brought into its table"] += catch_up(session, self.now_ms)
+
+    def _device(self, i: int, engines: Engines | None, older: bool) -> Handheld:
         person, random = PEOPLE[i % len(PEOPLE)], Random(self.random.getrandbits(64))
         if engines is None:
             return Handheld.fresh(*person, random)
-        return TypeScriptHandheld(engines, self._library, lambda: self.now_ms, *person, random)
+        return TypeScriptHandheld(engines, self._library, lambda: self.now_ms, *person, random, older=older)
 
     def _before_statement(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if self.fault.kind not in ("power_cut", "disk_full"):
@@ -139,9 +179,22 @@ class Town:
         if fault.kind == "drop":
             self.happened["dropped"] += 1
             raise Gone
+        if fault.kind == "held_back":
+            self.held_back.append((device, body))
+            raise Gone
         if fault.kind in ("power_cut", "disk_full"):
             self.fault, self._statements = fault, 0
+        if fault.kind == "damaged_request":
+            told, body = digest.digest_of(body), flipped(body, fault.at)
+            self.happened["request damaged"] += 1
+            if digest.is_damaged(told, body):
+                raise Gone
         answer = self._serve(device, body)
+        self._deliver_overtaken(device)
+        device.told_digest = digest.digest_of(answer)
+        if fault.kind == "damaged_answer":
+            self.happened["answer damaged"] += 1
+            return flipped(answer, fault.at)
         self.old_bodies.append((device, body))
         if fault.kind == "duplicate":
             self.happened["duplicated"] += 1
@@ -155,9 +208,55 @@ class Town:
             raise Gone
         return answer
 
+    def _deliver_overtaken(self, device: Handheld) -> None:
+        """What a device had sent before arrives only now; nobody waits for the answer any more."""
+        late = [body for sender, body in self.held_back if sender is device]
+        self.held_back = [each for each in self.held_back if each[0] is not device]
+        for body in late:
+            self.happened["overtaken"] += 1
+            with suppress(Gone, Rebase):
+                self._serve(device, body)
+
     def _serve(self, device: Handheld, body: bytes) -> bytes:
         caller = Caller(f"d_{device.enrolled}", device.scopes)
-        return self._risk(lambda: exchange(db.session(), caller, body, self.now_ms))
+        return self._risk(lambda: exchange(self._node_of(device), caller, body, self.now_ms))
+
+    def _node_of(self, device: Handheld) -> Session:
+        return self.hub.session if self.hub is not None and device.name in self.away else db.session()
+
+    def meet(self, fault: Fault) -> bool:
+        """Hub and centre meet, over a wire that fails as told after a few messages; True when nothing was left."""
+        hub, left = self.hub, fault.at
+        assert hub is not None
+
+        def send(raw: bytes) -> bytes:
+            nonlocal left
+            left -= 1
+            if fault.kind == "drop" and left < 0:
+                raise Gone
+            answer = serve(db.session(), raw, self.now_ms)
+            if fault.kind == "duplicate":
+                serve(db.session(), raw, self.now_ms)
+            if fault.kind == "cut_answer" and left < 0:
+                raise Gone
+            return answer
+
+        def work() -> bytes:
+            met = meet(hub.session, send, lambda: self.now_ms)
+            self.happened["chain given up by the hub"] += met.parted
+            self.happened["notes compared"] += met.noted
+            return b"done" if met.done else b""
+
+        if fault.kind in ("power_cut", "disk_full"):
+            self.fault, self._statements = fault, 0
+        try:
+            done = bool(self._risk(work))
+        except Gone:
+            self.happened["meeting cut"] += 1
+            hub.session.close()
+            return False
+        self.happened["nodes met"] += 1
+        return done
 
     def _risk(self, work: Callable[[], bytes]) -> bytes:
         try:
@@ -182,10 +281,13 @@ class Town:
         """What a device loads first: the list of snapshots, or one of them."""
         scope = path.removeprefix("/api/v1/snapshots").removeprefix("/")
         self.happened["snapshot" if scope else "snapshot list"] += 1
-        data_dir = self.settings.data_dir
+        session, data_dir = self._node_of(device), self.settings.data_dir
+        if self.hub is not None and session is self.hub.session:
+            data_dir = self.folder / "hub-data" / str(self.hub.lives)
         if not scope:
-            return self._risk(lambda: orjson.dumps(snapshots.listing(db.session(), device.scopes, data_dir)))
-        return self._risk(lambda: snapshots.content(snapshots.get(db.session(), scope, data_dir)))
+            return self._risk(lambda: orjson.dumps(snapshots.listing(session, device.scopes, data_dir)))
+        feed = narrowed(device.scopes, (scope,))[0]
+        return self._risk(lambda: snapshots.content(snapshots.get(session, feed, data_dir)))
 
     # ---------------------------------------------------------------------------------------------------------- facts
 
@@ -215,6 +317,18 @@ class Town:
         """How often each fact is in the log."""
         return Counter(found for row in self.log() for found in _facts(row.line))
 
+    def at_hub(self) -> set[str]:
+        """Facts the hub has logged."""
+        return set() if self.hub is None else {found for line in self.hub.lines() for found in _facts(line)}
+
+    def lose_hub(self) -> None:
+        """The hub's disk is gone; an empty hub takes its place."""
+        if self.hub is not None:
+            gone = (self.only_on_server & self.at_hub()) - set(self.in_log()) - self.on_disks()
+            self.forgiven |= gone
+            self.hub.lose()
+            self.happened["hub lost"] += 1
+
     # --------------------------------------------------------------------------------------------------------- centre
 
     def append(self, ops: list[dict[str, Any]]) -> None:
@@ -240,7 +354,7 @@ class Town:
             return
         restore(self.settings, self.folder / "backup", replace=True)
         db.session.remove()
-        gone = self.only_on_server - self.backed_up - self.on_disks()
+        gone = self.only_on_server - self.backed_up - self.on_disks() - self.at_hub()
         self.forgiven |= gone
         self.happened["server rolled back"] += 1
 
@@ -249,7 +363,7 @@ class Town:
         before = {found for row in device.disk.rows for found in _facts(row.line)}
         device.set_back(image)
         lost = before - self.on_disks()
-        stored = set(self.in_log())
+        stored = set(self.in_log()) | self.at_hub()
         self.forgiven |= lost - stored
         self.only_on_server |= lost & stored
         self.cloned.add(device.name)

@@ -21,11 +21,14 @@ from typing import Any
 import orjson
 
 from sync.record import Record
+from sync.stamp import erased_line
 from tests.simulation.handheld import Chain, Disk, Gone, Handheld, Killed, Rebase, Row, Send, TooLarge
 
 PWA = Path(__file__).parents[2] / "pwa"
 KILL_POINTS_MAX = 60
 Library = Callable[[Handheld, str], bytes]
+# Path and body; status, body, and what the answer says of its bytes.
+Wire = Callable[[str, bytes], tuple[int, bytes, str]]
 
 
 class EngineFailed(Exception):
@@ -35,19 +38,19 @@ class EngineFailed(Exception):
 class Engines:
     """One Node process in which any number of devices live."""
 
-    def __init__(self, folder: Path) -> None:
-        """`folder` takes the bundle."""
+    def __init__(self, folder: Path, source: Path = PWA) -> None:
+        """`folder` takes the bundle; `source` is where the engine lies."""
         bundle = folder / "live_device.mjs"
         subprocess.run(
             [PWA / "node_modules/.bin/rolldown", "tests/live_device.ts", "--platform", "node", "--format", "esm", "-o", bundle],
-            cwd=PWA, check=True, capture_output=True,
+            cwd=source, check=True, capture_output=True,
         )  # fmt: skip
         self.process = subprocess.Popen(["node", bundle], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.numbers = itertools.count(1)
         self.incidents: list[dict[str, Any]] = []
         self.done: dict[int, dict[str, Any]] = {}
 
-    def call(self, do: str, wire: Callable[[str, bytes], tuple[int, bytes]] | None = None, **more: Any) -> dict[str, Any]:
+    def call(self, do: str, wire: Wire | None = None, **more: Any) -> dict[str, Any]:
         """Let the engine do something; `wire` answers its requests meanwhile."""
         number = next(self.numbers)
         self._tell({"id": number, "do": do, **more})
@@ -58,8 +61,8 @@ class Engines:
                 raise EngineFailed(f"the process ended during {do}")
             heard = orjson.loads(line)
             if "ask" in heard:
-                status, body = wire(heard["path"], base64.b64decode(heard["body"])) if wire else (0, b"")
-                self._tell({"answer": heard["ask"], "status": status, "body": base64.b64encode(body).decode()})
+                status, body, digest = wire(heard["path"], base64.b64decode(heard["body"])) if wire else (0, b"", "")
+                self._tell({"answer": heard["ask"], "status": status, "body": base64.b64encode(body).decode(), "digest": digest})
             elif "incident" in heard:
                 self.incidents.append(heard)
             else:
@@ -93,22 +96,22 @@ class TypeScriptHandheld(Handheld):
 
     def __init__(
         self, engines: Engines, library: Library, clock: Callable[[], int], name: str, user: str, scopes: tuple[str, ...], random: Random,
-        twin_of: TypeScriptHandheld | None = None,
+        twin_of: TypeScriptHandheld | None = None, older: bool = False,
     ) -> None:  # fmt: skip
         """Enrolled and signed in; or a copy of another one's disk."""
         self.engines, self.library, self.clock = engines, library, clock
         self.name, self.user, self.scopes, self.random = name, user, scopes, random
         self.clock_ms = twin_of.clock_ms if twin_of else 0
         self.skew, self.kill_at, self.enrolled = 0, "", twin_of.enrolled if twin_of else name
-        self.kill_point, self.points = 0, 0
+        self.kill_point, self.points, self.told_digest = 0, 0, ""
         self._disk: Disk | None = None
         how = {"device": twin_of.name} if twin_of else {}
-        engines.call("twin" if twin_of else "fresh", name=name, user=user, scopes=scopes, seed=random.getrandbits(31), now=self._now(), **how)
+        engines.call("twin" if twin_of else "fresh", older=older, name=name, user=user, scopes=scopes, seed=random.getrandbits(31), now=self._now(), **how)
 
     def _now(self) -> int:
         return self.clock() + self.clock_ms
 
-    def _do(self, do: str, wire: Callable[[str, bytes], tuple[int, bytes]] | None = None, **more: Any) -> dict[str, Any]:
+    def _do(self, do: str, wire: Wire | None = None, **more: Any) -> dict[str, Any]:
         self._disk = None
         try:
             return self.engines.call(do, wire, device=self.name, now=self._now(), scopes=self.scopes, **more)
@@ -155,21 +158,21 @@ class TypeScriptHandheld(Handheld):
         """As the model: True when everything went both ways."""
         left = rounds
 
-        def wire(path: str, body: bytes) -> tuple[int, bytes]:
+        def wire(path: str, body: bytes) -> tuple[int, bytes, str]:
             nonlocal left
             left -= 1
             if left < 0:
-                return 0, b""
+                return 0, b"", ""
             try:
                 if path != "/api/v1/sync":
-                    return 200, self.library(self, path)
-                return 200, send(self, body.removesuffix(b"\n"))
+                    return 200, self.library(self, path), ""
+                return 200, send(self, body.removesuffix(b"\n")), self.told_digest
             except Gone:
-                return 0, b""
+                return 0, b"", ""
             except TooLarge:
-                return 413, b'{"code":"too_large"}'
+                return 413, b'{"code":"too_large"}', ""
             except Rebase:
-                return 410, b'{"code":"rebase"}'
+                return 410, b'{"code":"rebase"}', ""
 
         point = self.kill_point or (self.random.randint(1, KILL_POINTS_MAX) if self.kill_at else 0)
         self.kill_at, self.kill_point = "", 0
@@ -194,6 +197,14 @@ class TypeScriptHandheld(Handheld):
     def twin(self, name: str, random: Random) -> Handheld:
         """A second device with a copy of this disk."""
         return TypeScriptHandheld(self.engines, self.library, self.clock, name, self.user, self.scopes, random, self)
+
+    def upgrade(self) -> bool:
+        """A new version of the app opens what the old one left; False when it is the newest already."""
+        return bool(self._do("upgrade")["upgraded"])
+
+    def change_tabs(self, how: str) -> str:
+        """The user opens a second tab, goes to the other one, or the one behind is frozen or closed; gives what came of it."""
+        return str(self._do("tabs", how=how)["tabs"])
 
     def evict(self) -> None:
         """The browser throws the view away."""
@@ -225,7 +236,7 @@ def _verb(record: Record, name: str, fop: Mapping[str, Any]) -> tuple[str, Any]:
 def _to_disk(held: dict[str, Any]) -> Disk:
     rows = [
         Row(
-            row["dev"], row["n"], row["h"], row["line"].encode(), row["rec"], tuple(row["group"]) if row["group"] else None,
+            row["dev"], row["n"], row["h"], erased_line(row["h"], row["rec"]) if row.get("erased") else row["line"].encode(), row["rec"], tuple(row["group"]) if row["group"] else None,
             row["verdict"] == "quarantined",
         )
         for row in held["rows"]

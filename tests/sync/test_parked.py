@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 
 from sync import fold
-from sync.fold import fold_all, fold_op
+from sync.fold import absorb, fold_all, fold_op, release_parked
 from sync.op import Op, parse_op
 from sync.record import dump, new_record
 
 A, B, LENGTH = "a" * 16, "b" * 16, 2_000
 H = "00000000"
+
+
+PARENT: dict[str, Any] = {
+    "n": 1, "rec": "r1", "kind": "hazard", "scope": "station:1",
+    "at": "2026-11-22T05:10:33.120+08:00", "skew": 0, "user": "u1", "schema": 1, "app": "1.0.0",
+}  # fmt: skip
 
 
 def op(dev: str, n: int, *parents: str) -> Op:
@@ -60,3 +66,17 @@ def test_the_outcome_is_that_of_the_same_ops_in_another_order() -> None:
     for each in (ops[-1], *shifted):
         fold_op(other, each, each.n)
     assert dump(one) == dump(other) == dump(fold_all([(each, each.n) for each in (*shifted, ops[-1])]))
+
+
+@pytest.mark.parametrize("fate", ["kept aside", "writes another field"])
+def test_a_parent_that_was_missed_and_comes_late_leaves_nothing_behind(fate: str) -> None:
+    """The hub found it: let go first and parent later must end as parent first, or two nodes differ."""
+    child, parent = op(A, 1, f"{B}:1:{H}"), op(B, 1)
+    if fate == "writes another field":
+        parent = parse_op({**PARENT, "f": {"title": {"k": "reg", "v": "别的", "b": []}}}, B, 1, H)
+    late = new_record("r1", "hazard")
+    fold_op(late, child, 1)
+    release_parked(late, child.stamp)
+    absorb(late, parent) if fate == "kept aside" else fold_op(late, parent, 2)
+    early = fold_all([(child, 1), (parent, 2)], {parent.stamp} if fate == "kept aside" else ())
+    assert dump(late) == dump(early)

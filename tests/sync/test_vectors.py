@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from server.centre.tracks import BadTrack, decode
+from server.kinds import KINDS
 from sync.errors import OpError
 from sync.fold import fold_op
-from sync.judge import corrected_time
+from sync.fork import renumber
+from sync.judge import corrected_time, judge_op
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import parse_op
 from sync.record import dump, load, new_record
 from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
+from tests.vectors.make_vectors import JUDGE_RIGHTS
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 FILES = sorted(path for path in FOLDER.glob("*.json") if path.name != "schema.json")
@@ -58,7 +62,7 @@ def run_fold(vector: dict[str, Any]) -> None:
     ops = [(parse_op(each["op"], each["dev"], each["n"], each["h"]), each["at_c"]) for each in vector["ops"]]
     assert vector["orders"]
     for order in vector["orders"]:
-        record = new_record(ops[0][0].rec, ops[0][0].kind)
+        record = load(vector["onto"].encode()) if "onto" in vector else new_record(ops[0][0].rec, ops[0][0].kind)
         for index in order:
             fold_op(record, *ops[index])
             assert fold_op(record, *ops[index]).verdict == "duplicate"
@@ -80,15 +84,37 @@ def run_forked_dev(vector: dict[str, Any]) -> None:
     assert forked_dev(vector["stamp"]) == vector["dev"]
 
 
+def run_renumber(vector: dict[str, Any]) -> None:
+    lines = [(each["h"], bytes.fromhex(each["line_hex"])) for each in vector["lines"]]
+    fresh, made = renumber(vector["dev"], vector["first"], lines)
+    assert (fresh, [line.hex() for line in made]) == (vector["fresh"], vector["made_hex"])
+
+
 def run_conflict_id(vector: dict[str, Any]) -> None:
     assert conflict_id(vector["rec"], vector["field"]) == vector["id"]
+
+
+def run_judge(vector: dict[str, Any]) -> None:
+    assert judge_op(parse_op(vector["op"], "aeaqcaibaeaqcaib", 1, GENESIS), JUDGE_RIGHTS, KINDS) == vector["why"]
 
 
 def run_corrected_time(vector: dict[str, Any]) -> None:
     assert corrected_time(*vector["in"]) == vector["out"]
 
 
+def run_track(vector: dict[str, Any]) -> None:
+    data = bytes.fromhex(vector["hex"])
+    if vector["fixes"] is None:
+        with pytest.raises(BadTrack):
+            decode(data)
+    else:
+        assert [[fix.t_ms, fix.lat_e7, fix.lon_e7, fix.acc_dm] for fix in decode(data)] == vector["fixes"]
+
+
 RUN = {
     "chain": run_chain, "parse": run_parse, "fold": run_fold, "digest": run_digest, "conflict_id": run_conflict_id, "forked_dev": run_forked_dev,
+    "renumber": run_renumber,
+    "judge": run_judge,
+    "track": run_track,
     "corrected_time": run_corrected_time,
 }  # fmt: skip

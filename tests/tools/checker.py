@@ -37,6 +37,20 @@ def logged(folder: Path) -> dict[tuple[str, int], bytes]:
     return {(dev, n): read_line(dev, n, h, line) for dev, n, h, line in rows}
 
 
+def stored_files(folder: Path) -> dict[str, int]:
+    """Size of every complete file the server holds, by sha256."""
+    with sqlite3.connect(folder / "town.db") as connection:
+        return {sha256: int(size) for sha256, size in connection.execute("SELECT sha256, size FROM stored_file")}
+
+
+def ahead(folder: Path, claims: dict[str, list[Any]]) -> list[str]:
+    """What a device calls delivered though the server does not have it. `claims`: ops as [rec, n], files as [sha256, size]."""
+    held = {(n, orjson.loads(line)["rec"]) for (_, n), line in logged(folder).items()}
+    files = stored_files(folder)
+    early = [f"op {n} of {rec}" for rec, n in claims["ops"] if (n, rec) not in held]
+    return early + [f"file {sha256}" for sha256, size in claims["files"] if files.get(sha256) != size]
+
+
 def gaps(lines: dict[tuple[str, int], bytes]) -> list[str]:
     """Incarnations whose n are not 1…max."""
     by_dev: dict[str, set[int]] = {}

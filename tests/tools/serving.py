@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS_MAX = 30
 PASSWORD = "story-pass-2026"
+# Logs of every server of this run, searched when it is over (tests/conftest.py).
+STARTED: list[Path] = []
 
 
 def free_port() -> int:
@@ -29,8 +34,10 @@ class Server:
 
     app = "wsgi:app"
 
-    def __init__(self, folder: Path, public_port: int, stations: int = 8, records: int = 160, database_url: str | None = None) -> None:
-        """Migrates and seeds; `public_port` is where clients reach it (a wire in front)."""
+    def __init__(
+        self, folder: Path, public_port: int, stations: int = 8, records: int = 160, database_url: str | None = None, more: dict[str, str] | None = None
+    ) -> None:
+        """Migrates and seeds (nothing when `stations` is 0); `public_port` is where clients reach it, `more` further settings."""
         self.port = free_port()
         self.starts = 0
         self.folder, self.log = folder, folder / "server.log"
@@ -38,10 +45,13 @@ class Server:
             "XUNAN_ENV": "dev", "XUNAN_DATABASE_URL": database_url or f"sqlite:///{folder}/town.db", "XUNAN_DATA_DIR": str(folder),
             "XUNAN_BASE_URL": f"http://127.0.0.1:{public_port}", "XUNAN_DEMO_PASSWORD": PASSWORD,
             "XUNAN_PWA_DIR": os.environ.get("XUNAN_PWA_DIR", str(ROOT / "pwa" / "dist")), "PORT": str(self.port), "WEB_WORKERS": "1", "XUNAN_LOG_LEVEL": "INFO",
+            **(more or {}),
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
+        STARTED.append(self.log)
         self.run("migrate")
-        self.run("seed", "--stations", str(stations), "--records", str(records))
+        if stations:
+            self.run("seed", "--stations", str(stations), "--records", str(records))
 
     def run(self, *arguments: str) -> str:
         """A `flask` command against this server's data; returns what it printed."""
@@ -66,7 +76,7 @@ class Server:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise RuntimeError("the server did not become ready")
+        raise RuntimeError(f"the server did not become ready:\n{self.log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
 
     def terminate(self) -> int:
         """SIGTERM, as an upgrade does: it finishes what it is doing; gives the exit code."""
@@ -80,6 +90,11 @@ class Server:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def run_sql(self, sql: str) -> list[tuple[Any, ...]]:
+        """A statement on this server's SQLite, as time or a hand at the console would have it."""
+        with closing(sqlite3.connect(self.folder / "town.db", timeout=30)) as held, held:
+            return held.execute(sql).fetchall()
 
     def device_code(self, name: str, station: str) -> str:
         """A one-time enrolment code."""

@@ -9,18 +9,27 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from server.kinds import KINDS
 from sync.errors import OpError
 from sync.fold import fold_op
-from sync.judge import corrected_time
+from sync.fork import renumber
+from sync.judge import Rights, UserRights, corrected_time, judge_op
 from sync.merge_kinds import counter_state, disputes, is_visible, shown_value
 from sync.op import Op, encode_op, parse_op
-from sync.record import dump, new_record
-from sync.stamp import GENESIS, chain, conflict_id, digest64, forked_dev
+from sync.record import dump, erased_record, load, new_record
+from sync.stamp import GENESIS, chain, conflict_id, digest64, erased_line, forked_dev
 from tests.sync.script import DEVS, REC, Script, add, count, inc, life, log, reg, rem, retract
+from tests.tools.chunks import packed, varint
 
 FOLDER = Path(__file__).parent
 T0 = 1_795_000_000_000
 ORDERS_MAX = 12
+HEAD_OF_2 = UserRights(
+    frozenset({"head", "patroller"}), frozenset({"station:1", "station:2"}), roles_at={"station:1": frozenset({"patroller"}), "station:2": frozenset({"head"})}
+)
+JUDGE_RIGHTS = Rights(
+    {role: UserRights(frozenset({role}), frozenset({"station:1"})) for role in ("patroller", "head", "operator", "admin")} | {"head_of_2": HEAD_OF_2}
+)
 
 
 def orders(ops: list[Op]) -> list[list[int]]:
@@ -39,19 +48,19 @@ def orders(ops: list[Op]) -> list[list[int]]:
     return found[:ORDERS_MAX]
 
 
-def fold_case(name: str, rule: str, write: Callable[[Script], None]) -> dict[str, Any]:
-    """One fold vector; the expectation is asserted to be the same in every order."""
+def fold_case(name: str, rule: str, write: Callable[[Script], None], onto: bytes | None = None) -> dict[str, Any]:
+    """One fold vector; the expectation is asserted to be the same in every order. `onto`: the state that was there before."""
     script = Script()
     write(script)
     states: set[bytes] = set()
     for order in orders(script.ops):
-        record = new_record(REC, "hazard")
+        record = new_record(REC, "hazard") if onto is None else load(onto)
         for index in order:
             fold_op(record, script.ops[index], T0 + index)
         states.add(dump(record))
     assert len(states) == 1, name
     return {
-        "name": name, "kind": "fold", "rule": rule,
+        "name": name, "kind": "fold", "rule": rule, **({} if onto is None else {"onto": onto.decode()}),
         "ops": [
             {"dev": op.dev, "n": op.n, "h": op.h, "at_c": T0 + index, "op": obj}
             for index, (op, obj) in enumerate(zip(script.ops, script.objects, strict=True))
@@ -190,6 +199,8 @@ def folds() -> Iterator[dict[str, Any]]:
         ("answers of a checklist are registers of their own", "4", answers),
     ):
         yield fold_case(name, rule, write)
+    erased = dump(erased_record(REC, "hazard", "station:7", T0, [f"{'q' * 16}:{n}:0f9d4062" for n in (2, 1, 14)]))
+    yield fold_case("of an op on an erased record nothing is folded but that it exists", "P-43", moved, erased)
 
 
 def parses() -> Iterator[dict[str, Any]]:
@@ -232,10 +243,18 @@ def chains() -> Iterator[dict[str, Any]]:
         prev = chain(prev, line)
         hashes.append(prev)
     yield {"name": "three lines chain over their bytes", "kind": "chain", "rule": "P-03", "lines_hex": [line.hex() for line in lines], "h": hashes}
+    odd = [lines[0], erased_line(hashes[1], REC), lines[2], erased_line("0123456z", REC), erased_line(hashes[1], "甲")]
+    prev, told = GENESIS, []
+    for line in odd:
+        prev = chain(prev, line)
+        told.append(prev)
+    assert told[:3] == hashes
+    yield {"name": "an erased line tells its own hash, what only looks like one is hashed", "kind": "chain", "rule": "P-43", "lines_hex": [line.hex() for line in odd], "h": told}
     for rec, seq in ((REC, 1), (REC, 2**40)):
         yield {"name": f"digest of a record at {seq}", "kind": "digest", "rule": "P-28", "rec": rec, "seq": seq, "digest": f"{digest64(rec, seq):016x}"}
     stamp = "aeaqcaibaeaqcaib:7:0f9d4062"
     yield {"name": "copies of one disk go on as one", "kind": "forked_dev", "rule": "P-24", "stamp": stamp, "dev": forked_dev(stamp)}
+    yield renumbered()
     yield {"name": "one id per record and field", "kind": "conflict_id", "rec": REC, "field": "severity", "id": conflict_id(REC, "severity")}
     for name, numbers in (
         ("skew is taken off", (T0, 60, 0, T0 + 9)),
@@ -246,9 +265,109 @@ def chains() -> Iterator[dict[str, Any]]:
         yield {"name": name, "kind": "corrected_time", "rule": "9.12", "in": list(numbers), "out": corrected_time(*numbers)}
 
 
+def renumbered() -> dict[str, Any]:
+    """The end of a chain under another name: parents, coverage, awkward text, and a line that is no op."""
+    dev, other, first = DEVS["a"], DEVS["b"], 3
+    h, lines = "0f9d4062", []
+
+    def write(fields: dict[str, Any]) -> str:
+        nonlocal h
+        n = first + len(lines)
+        line = encode_op({"n": n, "rec": REC, "kind": "stock_lot", "f": fields, "at": "2026-11-22T05:10:33.120+08:00", "skew": -2, "user": "u_a"})
+        h = chain(h, line)
+        lines.append((h, line))
+        return f"{dev}:{n}:{h}"
+
+    one = write({"note": {"k": "reg", "v": "引号\" 反斜\\ \u0001\u007f\u2028 𠮷/é", "b": [f"{other}:4:00000000"]}})
+    h = chain(h, b'{"n":4,')
+    lines.append((h, b'{"n":4,'))
+    write({"note": {"k": "reg", "v": None, "b": [one]}, "on_hand": {"k": "count", "v": 7, "b": [], "seen": {dev: 3, other: 9}}})
+    h = "aaaa0001"
+    lines.append((h, erased_line(h, REC)))
+    write({"on_hand": {"k": "count", "v": 2**53 - 1, "b": [], "seen": {dev: 2}}, "life": {"k": "life", "v": "deleted", "b": [], "seen": {other: 1, dev: 6}}})
+    fresh, made = renumber(dev, first, lines)
+    return {
+        "name": "the end of a chain goes on under another name", "kind": "renumber", "rule": "P-24", "dev": dev, "first": first,
+        "lines": [{"h": h, "line_hex": line.hex()} for h, line in lines], "fresh": fresh, "made_hex": [line.hex() for line in made],
+    }  # fmt: skip
+
+
+def judged() -> Iterator[dict[str, Any]]:
+    """Kinds as declared in server/kinds; the user is called like his role, and every role holds station:1; `head_of_2` patrols there."""
+    point = {"lat_e7": 312_345_678, "lon_e7": 1_216_543_210}
+    for name, who, kind, fields in (
+        ("a patroller finds a hazard", "patroller", "hazard", {"title": reg("裂缝"), "status": reg("found"), "point": reg(point)}),
+        ("a patroller asks for the recheck", "patroller", "hazard", {"status": reg("recheck")}),
+        ("closing is the head's", "patroller", "hazard", {"status": reg("closed")}),
+        ("a failed recheck is the head's", "patroller", "hazard", {"status": reg("failed"), "review_note": reg("仍有裂缝")}),
+        ("the head closes", "head", "hazard", {"status": reg("closed")}),
+        ("the town closes", "operator", "hazard", {"status": reg("closed")}),
+        ("a step of a newer version is nobody's", "patroller", "hazard", {"status": reg("archived")}),
+        ("an inherited name is no reserved code", "patroller", "hazard", {"status": reg("constructor")}),
+        ("a patroller enters a person", "patroller", "person", {"name": reg("张三"), "review_status": reg("entered")}),
+        ("the roster is the head's", "patroller", "person", {"review_status": reg("deceased")}),
+        ("the head reviews the roster", "head", "person", {"review_status": reg("active")}),
+        ("a stocktake is completed by the head", "patroller", "stock_count", {"status": reg("completed")}),
+        ("an inspection is reviewed by the head", "patroller", "inspection", {"status": reg("reviewed")}),
+        ("settings are the administrator's", "operator", "setting", {"key": reg("due_days")}),
+        ("a kind of a newer version is folded", "patroller", "drone_flight", {"status": reg("closed")}),
+        ("a field of a newer version is folded", "patroller", "hazard", {"weather": reg(["rain"])}),
+        ("a long text is kept", "patroller", "hazard", {"place": reg("长" * 800)}),
+        ("a flood of text waits for a person", "patroller", "hazard", {"place": reg("长" * 801)}),
+        ("letters beyond the basic plane count once", "patroller", "hazard", {"place": reg("𠀀" * 800)}),
+        ("a day is a day", "patroller", "hazard", {"due": reg("2026-12-31")}),
+        ("a month has a number below 13", "patroller", "hazard", {"due": reg("2026-13-01")}),
+        ("a day with something behind it", "patroller", "hazard", {"due": reg("2026-12-31\n")}),
+        ("other digits are no date", "patroller", "hazard", {"due": reg("２０２６-12-31")}),
+        ("money has two decimals", "patroller", "hazard", {"cost": reg("1234.5")}),
+        ("money is a number", "patroller", "hazard", {"cost": reg("viel")}),
+        ("a place abroad is a fact all the same", "patroller", "hazard", {"point": reg({"lat_e7": 0, "lon_e7": 0})}),
+        ("no place on Earth", "patroller", "hazard", {"point": reg({"lat_e7": 900_000_001, "lon_e7": 0})}),
+        ("half a place", "patroller", "hazard", {"point": reg({"lat_e7": 1})}),
+        ("emptied is not a value", "patroller", "hazard", {"due": reg(None), "point": reg(None)}),
+        ("the wrong type", "patroller", "hazard", {"title": reg(7)}),
+        ("the wrong verb", "patroller", "hazard", {"title": add("x")}),
+        ("the head of one station is no head at another", "head_of_2", "hazard", {"status": reg("closed")}),
+        ("nor by moving it to his own", "head_of_2", "hazard", {"scope": reg("station:2"), "status": reg("closed")}),
+        ("but he patrols there", "head_of_2", "hazard", {"scope": reg("station:2"), "status": reg("recheck")}),
+        ("somebody unknown", "nobody", "hazard", {"title": reg("裂缝")}),
+    ):
+        op = {"rec": REC, "kind": kind, "scope": "station:1", "f": fields, "at": "2026-11-22T05:10:33+08:00", "skew": 0, "user": who, "n": 1}
+        why = judge_op(parse_op(op, DEVS["a"], 1, GENESIS), JUDGE_RIGHTS, KINDS)
+        yield {"name": name, "kind": "judge", "rule": "P-44", "op": op, "why": why}
+
+
+def tracks() -> Iterator[dict[str, Any]]:
+    """Chunks of a patrol's track: which fixes they hold, or that they are refused."""
+    start, north, east = T0 // 1000, 6_180_000, 24_390_000
+    for name, points in (
+        ("a walk at five seconds a fix", [(start + 5 * n, north + 2 * n, east + n, 1 + n % 3) for n in range(20)]),
+        ("south of the equator and west of Greenwich", [(start + n, -6_180_000 - n, -24_390_000 - n, 2) for n in range(4)]),
+        ("a clock that was never set, then set", [(-2_147_483_648, north, east, 1), (start, north, east, 1)]),
+        ("a clock set back by an hour", [(start, north, east, 1), (start - 3_600, north, east, 1)]),
+        ("the corners of the earth", [(start, 18_000_000, 36_000_000, 0), (start, -18_000_000, -36_000_000, 1_000)]),
+        ("the last moments there are", [(2**40, north, east, 1), (-(2**40), north, east, 1)]),
+        ("nothing at all", []),
+    ):
+        fixes = [[t * 1000, lat * 50, lon * 50, acc * 50] for t, lat, lon, acc in points]
+        yield {"name": name, "kind": "track", "hex": packed(points).hex(), "fixes": fixes}
+    for name, data in (
+        ("another format", b"XT2" + varint(0)),
+        ("cut off", packed([(start, north, east, 1)])[:-1]),
+        ("fewer than none", b"XT1" + varint(-1)),
+        ("more than any patrol", b"XT1" + varint(200_001)),
+        ("north of the pole", packed([(start, 18_000_001, east, 1)])),
+        ("east of the date line", packed([(start, north, 36_000_001, 1)])),
+        ("more accurate than exact", packed([(start, north, east, -1)])),
+        ("after all calendars", packed([(2**40 + 1, north, east, 1)])),
+        ("a number without an end", b"XT1" + varint(1) + b"\xff" * 40),
+    ):
+        yield {"name": f"refused: {name}", "kind": "track", "hex": data.hex(), "fixes": None}
+
+
 def main() -> None:
-    """Write the three files."""
-    for name, cases in (("stamps", chains()), ("parse", parses()), ("fold", folds())):
+    """Write the files."""
+    for name, cases in (("stamps", chains()), ("parse", parses()), ("fold", folds()), ("judge", judged()), ("tracks", tracks())):
         text = json.dumps({"vectors": list(cases)}, ensure_ascii=False, indent=1)
         (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -4,6 +4,7 @@
  */
 import { shallowRef } from "vue";
 import { t } from "../i18n";
+import { TAKE_OVER } from "../take_over";
 import { say } from "./toast";
 
 /** A handheld is rarely loaded anew: it asks when it comes to the front, not more often than this. */
@@ -23,7 +24,7 @@ export async function watch_updates(): Promise<void> {
     if (worker === null || navigator.serviceWorker.controller === null) return;
     const run = (): void => {
       agreed = true;
-      worker.postMessage({ type: "SKIP_WAITING" });
+      worker.postMessage({ type: TAKE_OVER });
     };
     take_update.value = run;
     say(t("app.new_version"), { words: t("app.update"), run });

@@ -11,10 +11,14 @@ export function problem_words(error: unknown): string {
     const known = ERRORS[code];
     if (known) {
       const [what, more] = locale.value === "en" ? [`${known.en}.`, known.detail] : [`${known.zh}。`, known.detail_zh];
+      const wait_ms = (error as { retry_after_ms?: number | null }).retry_after_ms;
+      if (code === "too_many_tries" && wait_ms)
+        return `${what}${more.replace("{seconds}", String(Math.ceil(wait_ms / 1000)))}`;
       // A detail with places to fill belongs to the server's log, not to a person.
       return more === "" || more.includes("{") ? what : `${what}${locale.value === "en" ? " " : ""}${more}`;
     }
     if (code === "pin_wrong") return t("error.pin_wrong");
+    if (code === "evicted") return t("error.evicted");
     if (code === "offline" || code === "network") return t("error.offline");
   }
   // A store that is full aborts the whole write: nothing of it is kept, and nothing else is touched.

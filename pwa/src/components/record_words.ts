@@ -74,7 +74,7 @@ export function value_words(engine: Engine, kind: string, name: string, value: u
     }
     case "point": {
       const point = value as { lat_e7?: number; lon_e7?: number; acc_dm?: number };
-      const about = point.acc_dm === undefined ? "" : ` ±${Math.round(point.acc_dm / 10)} m`;
+      const about = point.acc_dm === undefined ? "" : t("point.about", { n: Math.round(point.acc_dm / 10) });
       return `${degrees(point.lat_e7)}, ${degrees(point.lon_e7)}${about}`;
     }
     case "text":

@@ -4,7 +4,8 @@
  * 1 heads of a register = its ops minus every op another op names as parent; the verb drives the fold, so kinds and
  *   fields this version has never heard of fold like any other (P-41);
  * 2 a parent is known exactly when n ≤ vv[dev] and it is not itself waiting; otherwise only that field waits (P-10);
- * 3 folding an op twice changes nothing (n ≤ vv); equal op sets give equal states on every node.
+ * 3 folding an op twice changes nothing (n ≤ vv); equal op sets give equal states on every node;
+ * 4 of an op on an erased record nothing is folded but that it exists (P-43).
  */
 import { differ, disputes } from "./merge_kinds";
 import type { Fop, Op, Seen } from "./op";
@@ -20,10 +21,12 @@ export interface Outcome {
   changed: string[];
 }
 
-/** Note that a quarantined op exists (P-20): its values are not folded, its waiting children are. */
+/** Note that a quarantined op exists (P-20): its values and its scope are not folded, its waiting children are. */
 export function absorb(record: FoldRecord, op: Op): void {
   const before = known_n(record, op.dev);
   note(record, op);
+  if (record.erased !== null) return;
+  strike_found(record, op.stamp, {});
   if (retry(record, awaiting(record, op, before)).length > 0) settle_scope(record);
 }
 
@@ -32,6 +35,9 @@ export function fold_op(record: FoldRecord, op: Op, at_c: number): Outcome {
   const before = known_n(record, op.dev);
   if (op.n <= before) return { verdict: "duplicate", changed: [] };
   note(record, op);
+  if (record.erased !== null) return { verdict: "absorbed", changed: [] };
+  if (!record.reg.has(SCOPE) && (record.scope === "" || op.scope < record.scope)) record.scope = op.scope;
+  strike_found(record, op.stamp, op.fields);
   let parked = false;
   const changed: string[] = [];
   const waiting = new Set(record.wait.map(wait_key));
@@ -55,13 +61,21 @@ export function fold_all(
   absorbed: ReadonlySet<string> = new Set(),
 ): FoldRecord {
   const ordered = [...entries].sort((a, b) => a[0].n - b[0].n || text_order(a[0].dev, b[0].dev));
-  const first = ordered[0]![0];
-  const record = new_record(first.rec, first.kind);
+  // What is kept aside does not say what a record is, as long as anything else does.
+  const made = ordered.find(([op]) => !absorbed.has(op.stamp));
+  const record = new_record(ordered[0]![0].rec, (made ?? ordered[0]!)[0].kind);
   for (const [op, at_c] of ordered) {
     if (absorbed.has(op.stamp)) absorb(record, op);
     else fold_op(record, op, at_c);
+    if (made === undefined) file_bare(record, op);
   }
   return record;
+}
+
+/** Where a record belongs of which everything is kept aside so far; the first op that is folded says it anew. */
+function file_bare(record: FoldRecord, op: Op): void {
+  if (op.kind < record.kind) record.kind = op.kind;
+  if (record.scope === "" || op.scope < record.scope) record.scope = op.scope;
 }
 
 /** Fold what waits under this stamp as a head with unknown base (P-10); gives the fields changed. */
@@ -87,7 +101,6 @@ export function release_parked(record: FoldRecord, stamp: string): string[] {
 
 function note(record: FoldRecord, op: Op): void {
   if (op.n > known_n(record, op.dev)) record.vv.set(op.dev, op.n);
-  if (!record.reg.has(SCOPE) && (record.scope === "" || op.scope < record.scope)) record.scope = op.scope;
 }
 
 function settle_scope(record: FoldRecord): void {
@@ -169,13 +182,24 @@ function retry(record: FoldRecord, first: readonly Waiting[]): string[] {
   return changed;
 }
 
+/** An op was missed as a parent and writes nothing to these fields: it will never become a head there. */
+function strike_found(record: FoldRecord, stamp: string, except_for: object): void {
+  for (const [name, missing] of [...record.void]) {
+    if (missing.includes(stamp) && !Object.hasOwn(except_for, name)) strike(record, name, stamp);
+  }
+}
+
+/** A parent that was missed when its child was let go is known now. */
+function strike(record: FoldRecord, name: string, stamp: string): void {
+  const left = (record.void.get(name) ?? []).filter((one) => one !== stamp);
+  if (left.length > 0) record.void.set(name, left);
+  else record.void.delete(name);
+}
+
 function apply(record: FoldRecord, stamp: string, user: string, at_c: number, name: string, fop: Fop): void {
   const parents = fop.b ?? [];
-  const superseded = record.void.get(name);
-  if (superseded?.includes(stamp)) {
-    const left = superseded.filter((one) => one !== stamp);
-    if (left.length > 0) record.void.set(name, left);
-    else record.void.delete(name);
+  if (record.void.get(name)?.includes(stamp)) {
+    strike(record, name, stamp);
     if (fop.k === "reg" || fop.k === "count" || fop.k === "life") {
       supersede_only(record, name, fop, parents);
       return;

@@ -1,7 +1,7 @@
 /**
  * Whether an op will be folded or kept aside for a person. Mirrors sync/judge.py.
  * Pure. On the device this is a forecast shown before saving; the server's judgement counts. Being from another version,
- * naming an unknown kind, field or choice is never a reason (P-41).
+ * naming an unknown kind, field or choice is never a reason (P-41). Looks at the op alone, never at the record.
  */
 import { type Field, field_of, type Kinds } from "./fields";
 import type { Fop, Op } from "./op";
@@ -36,10 +36,29 @@ const JS_TYPE: Readonly<Record<string, string>> = {
   chunk: "object",
 };
 
+const FORMS: Readonly<Record<string, RegExp>> = {
+  date: /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$/,
+  decimal2: /^-?[0-9]{1,15}(\.[0-9]{1,2})?$/,
+};
+/** A newer version may allow longer texts; only what no form can have made is set aside. */
+const LENGTH_SLACK = 4;
+const POINT_MAX = { lat_e7: 900_000_000, lon_e7: 1_800_000_000 };
+
 export interface UserRights {
   roles: readonly string[];
   scopes: readonly string[];
   all_scopes?: boolean;
+  /** Of a scope where not all of his roles count: who heads one station is no head at another. */
+  roles_at?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The roles that count for an op: both where the record is and where the op moves it. */
+function roles_for(user: UserRights, op: Op): readonly string[] {
+  const at = (scope: unknown): readonly string[] =>
+    typeof scope === "string" && user.roles_at !== undefined && Object.hasOwn(user.roles_at, scope)
+      ? user.roles_at[scope]!
+      : user.roles;
+  return at(op.scope).filter((role) => at(op.fields.scope?.v ?? op.scope).includes(role));
 }
 
 export interface Rights {
@@ -59,13 +78,21 @@ export function judge_op(op: Op, rights: Rights, kinds: Kinds): Why | null {
   }
   const kind = Object.hasOwn(kinds, op.kind) ? kinds[op.kind] : undefined;
   if (kind === undefined) return null;
-  if (kind.write_roles.length > 0 && !user.roles.some((role) => kind.write_roles.includes(role)))
-    return "role_not_allowed";
+  const roles = roles_for(user, op);
+  if (kind.write_roles.length > 0 && !roles.some((role) => kind.write_roles.includes(role))) return "role_not_allowed";
   for (const [name, fop] of Object.entries(op.fields)) {
     const field = field_of(kind, name);
-    if (field !== undefined && !fits(field, fop)) return "bad_value";
+    if (field === undefined) continue;
+    if (!fits(field, fop)) return "bad_value";
+    if (fop.k === "reg" && !may_set(field, fop.v, roles)) return "role_not_allowed";
   }
   return null;
+}
+
+/** Whether somebody with these roles may give the field this value. */
+export function may_set(field: Field, value: unknown, roles: readonly string[]): boolean {
+  const needed = typeof value === "string" && Object.hasOwn(field.reserved, value) ? field.reserved[value] : undefined;
+  return needed === undefined || roles.some((role) => needed.includes(role));
 }
 
 function fits(field: Field, fop: Fop): boolean {
@@ -73,7 +100,19 @@ function fits(field: Field, fop: Fop): boolean {
   if (fop.k !== "reg" || fop.v === null || fop.v === undefined || field.merge === "map") return true;
   const wanted = JS_TYPE[field.type];
   if (wanted === undefined) return true;
-  return (Array.isArray(fop.v) ? "array" : typeof fop.v) === wanted;
+  return (Array.isArray(fop.v) ? "array" : typeof fop.v) === wanted && means_something(field, fop.v);
+}
+
+/** Whether a value of the right type can be meant by any version: a place on Earth, a day of a calendar, not a flood of text. */
+function means_something(field: Field, value: any): boolean {
+  if (field.type === "text" || field.type === "note")
+    return field.limit === null || [...value].length <= field.limit * LENGTH_SLACK;
+  if (field.type === "point")
+    return Object.entries(POINT_MAX).every(
+      ([name, most]) => Object.hasOwn(value, name) && Number.isInteger(value[name]) && Math.abs(value[name]) <= most,
+    );
+  const form = FORMS[field.type];
+  return form === undefined || form.test(value);
 }
 
 /** Device time minus its skew (s), clamped to (previous at_c of the device, rx_at]. Display only, never order. */

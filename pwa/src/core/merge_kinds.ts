@@ -41,7 +41,8 @@ const by_stamp = (a: readonly [string, ...unknown[]], b: readonly [string, ...un
 
 /** Every live head of a register, by stamp. */
 export function heads(record: FoldRecord, name: string): Head[] {
-  return [...(record.reg.get(name) ?? [])].sort(by_stamp).map(([stamp, value]) => {
+  const live = record.reg.get(name) ?? [];
+  return (live.length < 2 ? live : [...live].sort(by_stamp)).map(([stamp, value]) => {
     const [user, at] = record.meta.get(stamp)!;
     return { stamp, value, user, at };
   });
@@ -109,8 +110,8 @@ export function is_deleted(record: FoldRecord): boolean {
   return [...record.vv].every(([dev, n]) => n <= (seen.get(dev) ?? 0));
 }
 
-/** Whether screens list the record. A delete beside an unseen edit keeps it visible. */
-export const is_visible = (record: FoldRecord): boolean => !is_deleted(record);
+/** Whether screens list the record. A delete beside an unseen edit keeps it visible; an erased one has nothing to show. */
+export const is_visible = (record: FoldRecord): boolean => record.erased === null && !is_deleted(record);
 
 /** Names of the fields in conflict, sorted. */
 export function disputes(record: FoldRecord): string[] {

@@ -43,6 +43,7 @@ export interface WireState {
   life?: any[];
   wait?: [stamp: string, user: string, at_c: number, field: string, fop: Fop][];
   void?: Record<string, string[]>;
+  erased?: { at: number; ops: string[] };
 }
 
 /** A parsed op. `at_ms` is the device's wall clock in ms since 1970 UTC, `skew` device minus server seconds. */

@@ -29,6 +29,8 @@ export interface FoldRecord {
   life: [stamp: string, value: string, seen: Seen][];
   wait: Waiting[];
   void: Map<string, string[]>;
+  /** Once the record was erased: when, and of which ops the text is gone; then nothing else of it is kept (P-43). */
+  erased: { at: number; ops: string[] } | null;
 }
 
 export function new_record(id: string, kind: string): FoldRecord {
@@ -45,6 +47,7 @@ export function new_record(id: string, kind: string): FoldRecord {
     life: [],
     wait: [],
     void: new Map(),
+    erased: null,
   };
 }
 
@@ -135,6 +138,7 @@ export function to_wire(record: FoldRecord): WireState {
     wire.void = {};
     for (const name of sorted_keys(record.void)) wire.void[name] = [...record.void.get(name)!].sort(text_order);
   }
+  if (record.erased !== null) wire.erased = { at: record.erased.at, ops: [...record.erased.ops].sort(text_order) };
   return wire;
 }
 
@@ -170,5 +174,6 @@ export function from_wire(wire: WireState): FoldRecord {
   for (let i = 0; i < life.length; i += 3) record.life.push([stamps[life[i]]!, life[i + 1], { ...life[i + 2] }]);
   record.wait = (wire.wait ?? []).map((entry) => [...entry]);
   for (const [name, list] of Object.entries(wire.void ?? {})) record.void.set(name, [...list]);
+  if (wire.erased !== undefined) record.erased = { at: wire.erased.at, ops: [...wire.erased.ops] };
   return record;
 }

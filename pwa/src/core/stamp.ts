@@ -7,6 +7,9 @@ import { sha256 } from "@noble/hashes/sha2.js";
 export const GENESIS = "00000000";
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 const HEX = "0123456789abcdef";
+/** First byte of a line whose text was erased (P-43): no op and no sealed value begins so. */
+const ERASED = 2;
+const ERASED_LINE = /^([0-9a-f]{8})([A-Za-z0-9_:.-]{1,80})$/;
 const STAMP = /^([a-z2-7]{16}):([1-9][0-9]*):([0-9a-f]{8})$/;
 
 /** UTF-8 bytes of a text, without relying on TextEncoder (the core compiles without the DOM library). */
@@ -28,17 +31,26 @@ export function hex(bytes: Uint8Array): string {
   return text;
 }
 
+export const sha256_bytes = (bytes: Uint8Array): Uint8Array => sha256(bytes);
+
 export function sha256_hex(bytes: Uint8Array): string {
   return hex(sha256(bytes));
 }
 
-/** h of the next op: first 8 hex digits of SHA-256(previous h ‖ line bytes). */
+/** h of the next op: first 8 hex digits of SHA-256(previous h ‖ line bytes). An erased line tells its own (P-43). */
 export function chain(prev_h: string, line: Uint8Array): string {
+  if (line[0] === ERASED && line.length < 128) {
+    const told = ERASED_LINE.exec(String.fromCharCode(...line.subarray(1)));
+    if (told !== null) return told[1]!;
+  }
   const state = sha256.create();
   state.update(utf8(prev_h));
   state.update(line);
   return hex(state.digest().subarray(0, 4));
 }
+
+/** What stands in the place of a line whose text was erased: the hash it had and whom it spoke of. */
+export const erased_line = (h: string, rec: string): Uint8Array => Uint8Array.of(ERASED, ...utf8(`${h}${rec}`));
 
 export function make_stamp(dev: string, n: number, h: string): string {
   return `${dev}:${n}:${h}`;

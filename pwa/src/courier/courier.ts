@@ -3,16 +3,18 @@
  * Owns: when to sync, batches, back-off, honest contact state, watchdog. Knows no UI and no IndexedDB.
  * Must not: decide merges, drop ops, or trust navigator.onLine.
  * Invariants: a rebase never touches the outbox (P-27); revoked scopes are purged only after unsent work has left (P-40);
- * 401/413/429/5xx or silence mean "not stored" (P-20), everything else is settled exactly as answered.
+ * 401/413/429/5xx or silence mean "not stored" (P-20), everything else is settled exactly as answered; a device without
+ * room goes on delivering and only stops receiving.
  */
 import { OPS_PER_BATCH_MAX, PULL_LIMIT_DEFAULT } from "../core/limits";
+import type { ScopeDigest } from "../store/digest";
 import type { Incarnation } from "../store/open";
 import type { Settlement } from "../store/ops_store";
-import type { ScopeDigest } from "../store/view_store";
+import { is_full } from "../store/room";
 import { halve, IDLE_POLL_MS, is_stuck, type OutLine, plan_backoff_ms, plan_batch, REFETCH_MS_MIN } from "./plan";
 import { load_snapshots, type SnapshotSink } from "./snapshots";
 import type { Transport } from "./transport";
-import { HttpError, type SyncAnswer } from "./wire";
+import { type GrantedScopes, HttpError, is_network_error, type SyncAnswer } from "./wire";
 
 export interface Outbox {
   /** Every incarnation this device answers for, the present one last; empty before loading. */
@@ -20,8 +22,8 @@ export interface Outbox {
   /** Lines from n on, stopping before the first that cannot be read (sealed while locked). */
   lines(dev: string, from: number, limit: number): Promise<OutLine[]>;
   settle(dev: string, answer: Settlement): Promise<void>;
-  /** The server is behind: ops from n on count as unsent again. */
-  rewind(dev: string, from: number): Promise<void>;
+  /** The server is behind: ops from n on count as unsent again. False when they are no longer kept here. */
+  rewind(dev: string, from: number): Promise<boolean>;
   /** Ops after `same_to` go on under a new incarnation; null: find out first where the chains part (P-24). */
   fork(dev: string, same_to: number | null): Promise<void>;
   flying(range: readonly [from: number, to: number] | null): void;
@@ -31,11 +33,11 @@ export interface View extends SnapshotSink {
   cursor(): string | null;
   apply_page(answer: SyncAnswer, now_ms: number): Promise<void>;
   /** What the device may hold, told by an answer that brings no page. */
-  note_granted(granted: readonly string[]): Promise<void>;
+  note_granted(scopes: GrantedScopes): Promise<void>;
   drop_cursor(): Promise<void>;
   purge(scopes: readonly string[]): Promise<number>;
   digests(): Readonly<Record<string, ScopeDigest>>;
-  /** Scopes still held here that the server no longer grants. */
+  /** Scopes of which something is held here that the server no longer grants. */
   revoked_scopes(): readonly string[];
 }
 
@@ -76,6 +78,7 @@ export interface CourierDeps {
   incident(code: string, detail: Record<string, unknown>): void;
 }
 
+const NO_ROOM = "no_room";
 const encoder = new TextEncoder();
 
 export class Courier {
@@ -93,6 +96,8 @@ export class Courier {
   #running: Promise<void> | null = null;
   #again = false;
   #closed = false;
+  /** This page is frozen, or was and does not lead again yet: another one may be at work. */
+  #resting = false;
   #failures = 0;
   #ops_max = OPS_PER_BATCH_MAX;
   #cancel_timer: () => void = () => undefined;
@@ -101,6 +106,8 @@ export class Courier {
   /** Set when the server has no snapshots to give: then the first pull starts from nothing. */
   #without_snapshots = false;
   #refused = false;
+  /** What was pulled did not fit: until the next run this device only delivers. */
+  #no_room = false;
 
   constructor(deps: CourierDeps) {
     this.#deps = deps;
@@ -110,6 +117,7 @@ export class Courier {
   /** Sync as soon as possible. Calls during a flight make one more round afterwards. */
   wake(): Promise<void> {
     if (this.#closed) return Promise.resolve();
+    this.#resting = false;
     this.#watch();
     if (this.#running !== null) {
       this.#again = true;
@@ -128,25 +136,38 @@ export class Courier {
     this.#deps.transport.abort();
   }
 
+  /** The page is about to freeze: the flight breaks off, what still comes of it is not believed. Resolves when it is over. */
+  async rest(): Promise<void> {
+    this.#resting = true;
+    this.#cancel_timer();
+    this.#deps.transport.abort();
+    await this.#running;
+  }
+
+  get #over(): boolean {
+    return this.#closed || this.#resting;
+  }
+
   async #run(): Promise<void> {
     this.state.busy = true;
     this.state.next_try_ms = null;
     this.#deps.changed();
+    this.#no_room = false;
     let delay = IDLE_POLL_MS;
     try {
       do {
         this.#again = false;
         if (this.#deps.who.has_token()) await this.#round();
-      } while (this.#again && !this.#closed);
+      } while (this.#again && !this.#over);
       this.#failures = 0;
     } catch (error) {
-      delay = this.#failed(error);
+      if (!this.#resting) delay = this.#failed(error);
     } finally {
       this.state.busy = false;
       this.state.progress = null;
       this.#deps.outbox.flying(null);
     }
-    if (!this.#closed) {
+    if (!this.#over) {
       this.state.next_try_ms = this.#deps.now() + delay;
       this.#cancel_timer = this.#deps.set_timer(delay, () => void this.wake());
     }
@@ -157,21 +178,23 @@ export class Courier {
   async #round(): Promise<void> {
     // A server that came back from a backup may have lost what an earlier incarnation of this device had delivered.
     for (const { dev } of this.#deps.outbox.chains().slice(0, -1)) {
-      while (!this.#closed && (await this.#exchange(dev, true, true)));
+      while (!this.#over && (await this.#exchange(dev, true, true)));
     }
     for (;;) {
-      if (this.#closed) return;
+      if (this.#over) return;
       const may_read = this.#deps.who.may_read();
-      const pushing_first = !may_read || (this.#deps.view.cursor() === null && !this.#without_snapshots);
+      const starting = this.#deps.view.cursor() === null && !this.#without_snapshots;
+      const pushing_first = !may_read || this.#no_room || starting;
       const dev = this.#deps.outbox.chains().at(-1)?.dev;
       if (dev === undefined) return;
       const more = await this.#exchange(dev, pushing_first, false);
       if (more) continue;
-      if (pushing_first && may_read) {
-        await this.#first_load();
-        continue;
-      }
-      break;
+      if (!starting || !may_read || this.#no_room) break;
+      await this.#store(() => this.#first_load());
+    }
+    if (this.#no_room) {
+      this.state.attention = NO_ROOM;
+      return; // a purge would have to note what it purged
     }
     const scopes = this.#deps.view.revoked_scopes();
     if (scopes.length > 0 && this.#pending() === 0) {
@@ -216,6 +239,7 @@ export class Courier {
       if (await this.#recover(error, batch.length)) return true;
       throw error;
     }
+    if (this.#resting) return false;
     this.#contact(asked_ms, answer.now_ms);
     // All of ours is compared and the server has more under our name: this database is a copy, or came back from one.
     const outrun = !former && answer.acked > last && last === chain()?.n;
@@ -226,7 +250,7 @@ export class Courier {
     }
     if (answer.resend_from !== undefined) {
       this.#deps.incident("resend", { from: answer.resend_from });
-      await outbox.rewind(dev, answer.resend_from);
+      if (!(await outbox.rewind(dev, answer.resend_from))) throw new HttpError(503, "server_behind", null);
       return true;
     }
     // Beyond what this batch compared, the server may hold ops of a copy of this device.
@@ -236,19 +260,31 @@ export class Courier {
     if (acked > self.acked) this.#progress_ms = this.#deps.now();
     if (answer.acked >= last) this.#ops_max = Math.min(OPS_PER_BATCH_MAX, this.#ops_max * 2);
     // A sign-in that ended still delivers and receives nothing (P-40): the person has to be told, or he waits for ever.
-    if (
-      this.#deps.scopes() === null &&
-      this.#deps.who.signed_in() &&
-      answer.scopes.granted.every((one) => one === "town")
-    ) {
-      this.state.needs_login = true;
+    const town_only = answer.scopes.granted.every((one) => one === "town");
+    if (town_only && this.#deps.scopes() === null && this.#deps.who.signed_in()) this.state.needs_login = true;
+    if (answer.push_only === true) {
+      if (this.#deps.who.may_read()) this.#ask_login();
+      await this.#store(() => view.note_granted(answer.scopes));
     }
-    if (answer.push_only === true) await view.note_granted(answer.scopes.granted);
     const left = (chain()?.n ?? 0) > acked && batch.length < lines.length;
-    if (push_only) return left || batch.length > 0;
-    await view.apply_page(answer, this.#deps.now());
-    if (!answer.more && answer.digest !== undefined) await this.#compare(answer.digest);
+    if (push_only || answer.push_only === true) return left || batch.length > 0;
+    if (this.#resting) return false;
+    await this.#store(async () => {
+      await view.apply_page(answer, this.#deps.now());
+      if (!answer.more && answer.digest !== undefined) await this.#compare(answer.digest);
+    });
     return answer.more || left || batch.length > 0;
+  }
+
+  /** Keep something pulled; nothing of it is kept when it does not fit, and what is unsent still leaves. */
+  async #store(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!is_full(error)) throw error;
+      if (!this.#no_room) this.#deps.incident(NO_ROOM, {});
+      this.#no_room = true;
+    }
   }
 
   async #recover(error: unknown, sent: number): Promise<boolean> {
@@ -260,7 +296,7 @@ export class Courier {
     }
     if (error.status === 410) {
       this.#deps.incident("rebase", {});
-      await this.#deps.view.drop_cursor();
+      await this.#store(() => this.#deps.view.drop_cursor());
       return true;
     }
     return false;
@@ -289,7 +325,9 @@ export class Courier {
   async #compare(digest: Record<string, ScopeDigest>): Promise<void> {
     const ours = this.#deps.view.digests();
     const now = this.#deps.now();
+    const leaving = new Set(this.#deps.view.revoked_scopes());
     const wrong = Object.entries(digest).filter(([scope, theirs]) => {
+      if (leaving.has(scope)) return false; // what is not ours any more goes once our own work has left
       const mine = ours[scope] ?? { count: 0, xor: "0000000000000000" };
       if (mine.count === theirs.count && mine.xor === theirs.xor) return false;
       return now - (this.#refetched.get(scope) ?? Number.NEGATIVE_INFINITY) >= REFETCH_MS_MIN;
@@ -315,6 +353,12 @@ export class Courier {
     this.#deps.changed();
   }
 
+  #ask_login(): void {
+    this.state.needs_login = true;
+    this.#refused = this.#deps.who.may_read();
+    this.#deps.who.refused(); // the device's own token still delivers
+  }
+
   #failed(error: unknown): number {
     this.#failures += 1;
     const backoff = plan_backoff_ms(this.#failures - 1, this.#deps.jitter());
@@ -327,11 +371,7 @@ export class Courier {
       return backoff;
     }
     this.state.online = error.status < 500;
-    if (error.status === 401) {
-      this.state.needs_login = true;
-      this.#refused = this.#deps.who.may_read();
-      this.#deps.who.refused(); // the device's own token still delivers
-    }
+    if (error.status === 401) this.#ask_login();
     if (error.status !== 429 && error.status < 500)
       this.state.attention = error.status === 401 ? "needs_login" : error.code;
     return Math.max(backoff, error.retry_after_ms ?? 0);
@@ -353,11 +393,4 @@ export class Courier {
     this.#deps.incident("stuck", { pending });
     this.#deps.transport.abort();
   }
-}
-
-/** `fetch` reports an unreachable server as TypeError and a timeout as AbortError; anything else is our own fault. */
-function is_network_error(error: unknown): boolean {
-  return (
-    error instanceof TypeError || (error instanceof DOMException && ["AbortError", "TimeoutError"].includes(error.name))
-  );
 }

@@ -1,7 +1,8 @@
 /**
  * One engine per origin: whoever holds the Web Lock syncs, the other tabs follow over a BroadcastChannel.
- * Owns the lock and the channel. Must not know what is synced. Invariant (property 17): two tabs never sync at once;
- * when the leader's tab dies the browser hands the lock to the next.
+ * Owns the lock and the channel. Must not know what is synced. Invariants (property 17): two tabs never sync at once;
+ * when the leader's tab dies the browser hands the lock to the next; a tab that is frozen gives it back by itself, for a
+ * lock nobody can work under would hold up everybody's work.
  */
 import type { Ports } from "../ports";
 
@@ -20,32 +21,55 @@ export interface Leader {
   close(): void;
 }
 
-export function take_lead(
-  ports: Pick<Ports, "locks" | "channel" | "db_prefix">,
-  on_lead: () => void,
-  on_note: (note: Note) => void,
-): Leader {
+export interface Turn {
+  lead(): void;
+  /** Break off: another tab may go on from here. Resolves when nothing runs any more. */
+  rest(): Promise<unknown>;
+  /** Read again what others did meanwhile. */
+  rise(): Promise<unknown>;
+  note(note: Note): void;
+}
+
+export function take_lead(ports: Pick<Ports, "locks" | "channel" | "db_prefix" | "on_freeze">, turn: Turn): Leader {
   const channel = ports.channel(`${ports.db_prefix}-courier`);
   let leading = false;
   let closed = false;
   let release: () => void = () => undefined;
-  if (channel !== null) channel.onmessage = (event: MessageEvent) => on_note(event.data as Note);
+  let stop = new AbortController();
+  let resting: Promise<unknown> = Promise.resolve();
+  if (channel !== null) channel.onmessage = (event: MessageEvent) => turn.note(event.data as Note);
 
   const lead = () => {
     if (closed) return Promise.resolve();
     leading = true;
-    on_lead();
+    turn.lead();
     return new Promise<void>((resolve) => {
       release = resolve;
     });
   };
-  const stop = new AbortController();
-  if (ports.locks === null) void lead();
-  else {
-    ports.locks.request(`${ports.db_prefix}-sync`, { signal: stop.signal }, lead).catch(() => {
-      // Aborted because this tab closes while still waiting for its turn.
-    });
-  }
+  const ask = () => {
+    if (closed) return;
+    stop = new AbortController();
+    if (ports.locks === null) void lead();
+    else {
+      ports.locks.request(`${ports.db_prefix}-sync`, { signal: stop.signal }, lead).catch(() => {
+        // Aborted because this tab closes or freezes while still waiting for its turn.
+      });
+    }
+  };
+  const give_up = () => {
+    leading = false;
+    stop.abort();
+    release();
+  };
+  const off = ports.on_freeze(
+    () => {
+      give_up();
+      resting = turn.rest();
+    },
+    () => void resting.then(() => turn.rise()).finally(ask),
+  );
+  ask();
   return {
     get leading() {
       return leading;
@@ -53,9 +77,8 @@ export function take_lead(
     tell: (note) => channel?.postMessage(note),
     close() {
       closed = true;
-      leading = false;
-      stop.abort();
-      release();
+      give_up();
+      off();
       channel?.close();
     },
   };

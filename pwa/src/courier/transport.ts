@@ -3,6 +3,7 @@
  * Owns timeouts and the body encoding. Must not retry or interpret sync answers.
  */
 import type { Addresses } from "./addresses";
+import { digest_of, is_damaged } from "./digest";
 import { REQUEST_MS_MAX } from "./plan";
 import { to_http_error } from "./wire";
 
@@ -34,7 +35,11 @@ export class Transport {
   async send(path: string, init: RequestInit = {}, token = this.#deps.token()): Promise<Response> {
     const stop = new AbortController();
     const size = init.body instanceof Blob ? init.body.size : 0;
-    const cancel = this.#deps.set_timer(REQUEST_MS_MAX + size / BYTES_PER_MS_MIN, () => stop.abort());
+    let cancel = this.#deps.set_timer(REQUEST_MS_MAX + size / BYTES_PER_MS_MIN, () => stop.abort());
+    const heard = () => {
+      cancel();
+      cancel = this.#deps.set_timer(REQUEST_MS_MAX, () => stop.abort());
+    };
     this.#running.add(stop);
     try {
       const headers = new Headers(init.headers);
@@ -43,7 +48,7 @@ export class Transport {
       const options: RequestInit = { cache: "no-store", ...init, headers, signal: stop.signal };
       const response = await this.#ask(path, options);
       if (!response.ok) throw await to_http_error(response);
-      return response;
+      return await read_whole(response, heard);
     } finally {
       cancel();
       this.#running.delete(stop);
@@ -67,9 +72,18 @@ export class Transport {
   async post_lines(path: string, lines: readonly Uint8Array[]): Promise<Response> {
     const body = join_lines(lines);
     const packed = await gzip(body);
-    const headers: Record<string, string> = { "Content-Type": "application/x-ndjson" };
+    const sent = packed ?? body;
+    const headers: Record<string, string> = {
+      "Content-Type": "application/x-ndjson",
+      "Content-Digest": digest_of(sent),
+    };
     if (packed !== null) headers["Content-Encoding"] = "gzip";
-    return this.send(path, { method: "POST", headers, body: packed ?? body });
+    const answer = await this.send(path, { method: "POST", headers, body: sent });
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    // Like no answer at all: what the server did is asked again.
+    if (is_damaged(answer.headers.get("Unencoded-Digest"), bytes))
+      throw new TypeError("the answer was damaged on its way");
+    return new Response(bytes, answer);
   }
 
   async post_json<T>(path: string, body: unknown, token?: string | null): Promise<T> {
@@ -84,6 +98,20 @@ export class Transport {
   /** Break off whatever is running; used by the watchdog and at close. */
   abort(): void {
     for (const stop of this.#running) stop.abort();
+  }
+}
+
+/** The answer with its whole body, however long that takes; a line that falls silent half-way is broken off by the timer. */
+async function read_whole(response: Response, heard: () => void): Promise<Response> {
+  if (response.body === null) return response;
+  const { status, headers } = response;
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const reader = response.body.getReader();
+  for (;;) {
+    heard();
+    const { done, value } = await reader.read();
+    if (done) return new Response(new Blob(parts), { status, headers });
+    parts.push(value);
   }
 }
 

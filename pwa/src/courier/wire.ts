@@ -1,7 +1,15 @@
 /** Shapes of the sync answers (contract §7). Types and the reading of problem documents only. */
 import type { WireState } from "../core/op";
+import type { ScopeDigest } from "../store/digest";
 import type { Verdict } from "../store/ops_store";
-import type { ScopeDigest } from "../store/view_store";
+
+/** What this device may hold; of `masked` scopes the `common` kinds only (P-45). An older server masks nothing. */
+export interface GrantedScopes {
+  granted: string[];
+  masked?: string[];
+  common?: string[];
+  revoked: string[];
+}
 
 export interface SyncAnswer {
   acked: number;
@@ -11,7 +19,7 @@ export interface SyncAnswer {
   verdicts: Verdict[];
   records: WireState[];
   gone: string[];
-  scopes: { granted: string[]; revoked: string[] };
+  scopes: GrantedScopes;
   digest?: Record<string, ScopeDigest>;
   cursor: string;
   seq: number;
@@ -62,4 +70,11 @@ export async function to_http_error(response: Response): Promise<HttpError> {
   }
   const after = Number(response.headers.get("Retry-After"));
   return new HttpError(response.status, code, Number.isFinite(after) && after > 0 ? after * 1000 : null);
+}
+
+/** `fetch` reports an unreachable server as TypeError and a timeout as AbortError; anything else is our own fault. */
+export function is_network_error(error: unknown): boolean {
+  return (
+    error instanceof TypeError || (error instanceof DOMException && ["AbortError", "TimeoutError"].includes(error.name))
+  );
 }

@@ -8,6 +8,7 @@ import { battery_percent, watch_battery } from "./battery";
 import { local_iso } from "./clock";
 import { open_live } from "./live";
 import { prepare_photo } from "./photo";
+import { unpack_away } from "./unpack";
 
 export const APP_VERSION = "1.0.0";
 export const SCHEMA = 1;
@@ -44,8 +45,17 @@ export function browser_ports(): Ports {
         document.removeEventListener("visibilitychange", visible);
       };
     },
+    on_freeze: (freeze, thaw) => {
+      document.addEventListener("freeze", freeze);
+      document.addEventListener("resume", thaw);
+      return () => {
+        document.removeEventListener("freeze", freeze);
+        document.removeEventListener("resume", thaw);
+      };
+    },
     open_live,
     battery: battery_percent,
+    unpack: unpack_away,
     prepare_photo,
     // Not needed before the first file leaves.
     upload: async (job, signal) => (await import("../files/tus_upload")).tus_upload(job, signal),

@@ -20,6 +20,8 @@ const TAG = {
   lon: 4,
 };
 const ENTRIES_MAX = 200;
+const LAT_MAX_E7 = 900_000_000;
+const LON_MAX_E7 = 1_800_000_000;
 
 export function read_exif(buffer: ArrayBuffer): PhotoFacts {
   try {
@@ -68,7 +70,8 @@ function read_tiff(view: DataView, start: number): PhotoFacts {
   };
   const degrees = (entry: number): number => {
     const at = u32(entry + 8);
-    const part = (i: number) => u32(at + i * 8) / (u32(at + i * 8 + 4) || 1);
+    // Something over nothing is no number, and the place none (server/files/media.py).
+    const part = (i: number) => u32(at + i * 8) / (u32(at + i * 8 + 4) || Number.NaN);
     return part(0) + part(1) / 60 + part(2) / 3600;
   };
 
@@ -103,6 +106,8 @@ function place(
   const west = lon_ref !== undefined && text(lon_ref).startsWith("W");
   const lat_e7 = Math.round(degrees(lat) * 1e7) * (south ? -1 : 1);
   const lon_e7 = Math.round(degrees(lon) * 1e7) * (west ? -1 : 1);
-  if (!Number.isFinite(lat_e7 + lon_e7) || (lat_e7 === 0 && lon_e7 === 0)) return null;
-  return { lat_e7, lon_e7 };
+  // 0,0 is what cameras write when they do not know.
+  const nowhere = lat_e7 === 0 && lon_e7 === 0;
+  if (!(Math.abs(lat_e7) <= LAT_MAX_E7 && Math.abs(lon_e7) <= LON_MAX_E7) || nowhere) return null;
+  return { lat_e7: lat_e7 + 0, lon_e7: lon_e7 + 0 };
 }

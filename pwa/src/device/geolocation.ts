@@ -5,7 +5,7 @@
  */
 
 import { local_iso } from "./clock";
-import { type Gap, type TrackEvents, TrackRecorder } from "./track";
+import { type Gap, type GapReason, is_place, type TrackEvents, TrackRecorder } from "./track";
 import type { Fix } from "./track_codec";
 
 export interface TrackHandle {
@@ -30,8 +30,18 @@ export function to_fix(position: GeolocationPosition): Fix {
   };
 }
 
-/** Record a patrol. `first_seq` continues the chunk numbers of an interrupted patrol. */
-export function start_track(events: TrackEvents, first_seq = 0, now: () => number = Date.now): TrackHandle {
+/** Where a recording begins, or goes on after the page was gone. */
+export interface TrackStart {
+  /** Until when the track is known, and why nothing is known since. */
+  known_ms: number;
+  because: GapReason;
+  /** Continues the chunk numbers of an interrupted patrol. */
+  first_seq: number;
+  paused: boolean;
+}
+
+/** Record a patrol. */
+export function start_track(events: TrackEvents, start: TrackStart, now: () => number = Date.now): TrackHandle {
   let last: Fix | null = null;
   const recorder = new TrackRecorder(
     {
@@ -42,13 +52,18 @@ export function start_track(events: TrackEvents, first_seq = 0, now: () => numbe
       },
     },
     local_iso,
-    now(),
-    first_seq,
+    start.known_ms,
+    start.first_seq,
+    start.because,
   );
+  if (start.paused) recorder.pause(start.known_ms);
   const watch = navigator.geolocation.watchPosition(
     // Device clock, not the receiver's: all times of one device must come from one clock.
     (position) => recorder.add({ ...to_fix(position), t: now() }),
-    (error) => recorder.silent(error.code === PERMISSION_DENIED ? "denied" : "no_fix"),
+    (error) => {
+      // Any other failure explains nothing: a hidden page stays the reason when the receiver needs a while afterwards.
+      if (error.code === PERMISSION_DENIED) recorder.silent("denied");
+    },
     WATCH,
   );
   const on_visibility = () => {
@@ -85,7 +100,10 @@ export function one_fix(timeout_ms = 10_000): Promise<Fix | null> {
     }
     const options = { enableHighAccuracy: true, maximumAge: 15_000, timeout: timeout_ms };
     navigator.geolocation.getCurrentPosition(
-      (position) => resolve(to_fix(position)),
+      (position) => {
+        const fix = to_fix(position);
+        resolve(is_place(fix) ? fix : null);
+      },
       () => resolve(null),
       options,
     );

@@ -4,7 +4,7 @@
  * Owns the slow reconnection. Only a hint: everything is correct without it, so errors are silent here and shown by the
  * courier's own contact.
  */
-const REOPEN_MS_MIN = 15_000;
+const REOPEN_MS_MIN = 30_000;
 const REOPEN_MS_MAX = 300_000;
 
 export function open_live(url: string, token: string, on_hint: () => void): () => void {

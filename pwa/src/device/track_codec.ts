@@ -15,6 +15,23 @@ export interface Fix {
 
 const MAGIC = [0x58, 0x54, 0x31];
 const STEP = { t: 1_000, deg: 50, acc: 50 } as const;
+// The same bounds as in server/centre/tracks.py: both refuse the same bytes.
+const LAT_MAX_E7 = 900_000_000;
+const LON_MAX_E7 = 1_800_000_000;
+const T_MAX_MS = 2 ** 40 * 1_000;
+const POINTS_MAX = 200_000;
+
+/** Whether the numbers are a moment and a position at all. */
+export function on_earth(fix: Fix): boolean {
+  const { t, lat_e7, lon_e7, acc_dm } = fix;
+  return (
+    Math.abs(t) <= T_MAX_MS &&
+    Math.abs(lat_e7) <= LAT_MAX_E7 &&
+    Math.abs(lon_e7) <= LON_MAX_E7 &&
+    acc_dm >= 0 &&
+    acc_dm < Number.POSITIVE_INFINITY
+  );
+}
 
 function put_varint(out: number[], value: number): void {
   let rest = value >= 0 ? value * 2 : -value * 2 - 1;
@@ -70,6 +87,7 @@ export function decode_track(bytes: Uint8Array): Fix[] {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   };
   const count = next();
+  if (!(count >= 0 && count <= POINTS_MAX)) throw new RangeError("track chunk of no such count");
   const fixes: Fix[] = [];
   let [t, lat, lon, acc] = [0, 0, 0, 0];
   for (let i = 0; i < count; i += 1) {
@@ -77,7 +95,9 @@ export function decode_track(bytes: Uint8Array): Fix[] {
     lat += next();
     lon += next();
     acc += next();
-    fixes.push({ t: t * STEP.t, lat_e7: lat * STEP.deg, lon_e7: lon * STEP.deg, acc_dm: acc * STEP.acc });
+    const fix = { t: t * STEP.t, lat_e7: lat * STEP.deg, lon_e7: lon * STEP.deg, acc_dm: acc * STEP.acc };
+    if (!on_earth(fix)) throw new RangeError("track chunk is nowhere on earth");
+    fixes.push(fix);
   }
   return fixes;
 }

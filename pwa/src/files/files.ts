@@ -10,6 +10,7 @@ import type { AttachmentInfo, Draft } from "../engine_types";
 import type { Ports } from "../ports";
 import type { Drawer } from "../store/drawer";
 import type { UploadRow } from "../store/open";
+import { believed } from "./believed";
 import { make_rescue, type RescueOp } from "./rescue";
 import { UploadQueue } from "./upload_queue";
 
@@ -51,7 +52,10 @@ export class Files {
       jitter,
       set_timer,
       // The photo is a record of its own: its tile has to say the same as the record it belongs to.
-      changed: (row) => changed([row.owner, ...drawer.model.attachments_of(row.owner)]),
+      changed: (row) => {
+        if (row.state !== "sending") drawer.remember();
+        changed([row.owner, ...drawer.model.attachments_of(row.owner)]);
+      },
     });
   }
 
@@ -73,8 +77,9 @@ export class Files {
       why: null,
       created_ms: this.#ports.now(),
     };
-    const row = await this.#drawer.blobs.keep(blob, thumb, upload);
+    const row = await this.#drawer.with_room(() => this.#drawer.blobs.keep(blob, thumb, upload));
     this.#drawer.uploads.set(sha256, row);
+    this.#drawer.remember();
     return { sha256, size: blob.size };
   }
 
@@ -100,7 +105,10 @@ export class Files {
         role: info.role,
         file: add({ sha256, size, mime, role: info.role }),
         caption: info.caption,
-        taken_at: info.taken_at ?? prepared?.taken_at ?? this.#ports.iso(this.#ports.now()),
+        taken_at:
+          info.taken_at ??
+          believed(prepared?.taken_at ?? null, this.#ports.now()) ??
+          this.#ports.iso(this.#ports.now()),
         point,
         taken_by: user,
       },

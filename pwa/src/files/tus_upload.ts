@@ -31,8 +31,10 @@ export const tus_upload: UploadPort = (job, signal) =>
       onProgress: (sent) => job.on_progress(sent),
       onSuccess: () => resolve(),
       onError: (error) => {
-        const status = error instanceof DetailedError ? (error.originalResponse?.getStatus() ?? 0) : 0;
-        reject(status > 0 ? new UploadError(status, error.message) : error);
+        const answer = error instanceof DetailedError ? error.originalResponse : null;
+        const status = answer?.getStatus() ?? 0;
+        const after_ms = Number(answer?.getHeader("Retry-After")) * 1000 || 0;
+        reject(status > 0 ? new UploadError(status, error.message, after_ms) : error);
       },
     });
     signal.addEventListener("abort", () => {

@@ -16,14 +16,17 @@ export const FILE_BACKOFF_MS_MIN = 5_000;
 export const FILE_BACKOFF_MS_MAX = 900_000;
 const STATUS_BATCH_MAX = 100;
 const LOCKED = "locked";
+const RESTING = "resting";
 
-/** A refusal that no retry will change, for example an unsupported type. */
+/** What the server answered to an upload; `retry_after_ms` is 0 when it did not say when to come again. */
 export class UploadError extends Error {
   readonly status: number;
-  constructor(status: number, message: string) {
+  readonly retry_after_ms: number;
+  constructor(status: number, message: string, retry_after_ms = 0) {
     super(message);
     this.name = "UploadError";
     this.status = status;
+    this.retry_after_ms = retry_after_ms;
   }
 }
 
@@ -59,7 +62,8 @@ export function plan_file_wait_ms(tries: number, jitter: number): number {
 
 /** Refusals no retry changes; and silence, locks and outages, which say nothing about the file. 0 is no answer at all. */
 const NEVER = new Set([400, 403, 411, 413, 415, 422]);
-const PASSING = new Set([0, 401, 408, 423, 425, 429, 502, 503, 504, 507]);
+const TOO_MANY = 429;
+const PASSING = new Set([0, 401, 408, 423, 425, TOO_MANY, 502, 503, 504, 507]);
 
 /** What a failed try means: an offline week or a store that is down must not use up the budget of a photo. */
 export function plan_failure(status: number, tries: number): { tries: number; dead: boolean; begin_anew: boolean } {
@@ -105,27 +109,37 @@ export class UploadQueue {
     this.#cancel_timer();
   }
 
+  /** The page is about to freeze: the upload breaks off and its row stays as it is, another page may carry on. */
+  async rest(): Promise<void> {
+    this.#stop.abort(RESTING);
+    this.#stop = new AbortController();
+    this.#cancel_timer();
+    await this.#running;
+  }
+
   async #run(): Promise<void> {
     this.#cancel_timer();
-    while (!this.#stop.signal.aborted) {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
       if (this.#deps.token() === null) return;
       const row = plan_next(this.#deps.rows.values(), this.#deps.now());
       if (row === null) break;
-      const reached = await this.#send(row);
-      if (!reached) break; // no server: the next wake decides
+      const reached = await this.#send(row, signal);
+      if (!reached) break; // no server, or one that asks to wait: the next wake decides
     }
+    if (signal.aborted) return;
     await this.#confirm();
     const next = [...this.#deps.rows.values()].reduce(
       (least, row) => (row.next_try !== null && row.next_try < least ? row.next_try : least),
       Number.POSITIVE_INFINITY,
     );
-    if (Number.isFinite(next) && !this.#stop.signal.aborted) {
+    if (Number.isFinite(next) && !signal.aborted) {
       this.#cancel_timer = this.#deps.set_timer(Math.max(1_000, next - this.#deps.now()), () => void this.wake());
     }
   }
 
-  /** Gives false when the server could not be reached at all. */
-  async #send(row: UploadRow): Promise<boolean> {
+  /** Gives false when the next file would fare no better: the server was not reached, or has had enough of this device for now. */
+  async #send(row: UploadRow, signal: AbortSignal): Promise<boolean> {
     const held = await this.#deps.blobs.open(row.sha256);
     if (held === "locked") {
       await this.#put({ ...row, state: "held", why: LOCKED, next_try: this.#deps.now() + FILE_BACKOFF_MS_MAX });
@@ -135,7 +149,7 @@ export class UploadQueue {
       await this.#put({ ...row, state: "lost", why: "local_copy_missing", next_try: null });
       return true;
     }
-    if (this.#stop.signal.aborted) return false;
+    if (signal.aborted) return false;
     let current: UploadRow = { ...row, state: "sending", why: null };
     await this.#put(current);
     try {
@@ -159,20 +173,22 @@ export class UploadQueue {
             this.#deps.changed(current);
           },
         },
-        this.#stop.signal,
+        signal,
       );
       await this.#put({ ...current, state: "sent", sent: row.size, tries: 0, next_try: null });
       return true;
     } catch (error) {
+      if (signal.reason === RESTING) return false;
       await this.#failed(current, error);
-      return error instanceof UploadError;
+      return error instanceof UploadError && error.status !== TOO_MANY;
     }
   }
 
   async #failed(row: UploadRow, error: unknown): Promise<void> {
     const status = error instanceof UploadError ? error.status : 0;
     const { tries, dead, begin_anew } = plan_failure(status, row.tries);
-    const wait = plan_file_wait_ms(row.tries, this.#deps.jitter());
+    const asked = error instanceof UploadError ? error.retry_after_ms : 0;
+    const wait = Math.max(asked, plan_file_wait_ms(row.tries, this.#deps.jitter()));
     const why = status === 0 ? "no_answer" : `http_${status}`;
     await this.#put({
       ...row,

@@ -255,11 +255,11 @@ export interface PatrolValues {
   readonly status: PatrolStatusCode | (string & {}) | null;
   /** 应巡责任块 · Blocks planned */
   readonly blocks_planned: Json | null;
-  /** 打卡 · Check-ins */
+  /** 到点 · Check-ins */
   readonly checkins: readonly Json[];
   /** 暂停 · Pauses */
   readonly pauses: readonly Json[];
-  /** 轨迹缺口 · Track gaps */
+  /** 轨迹断点 · Track gaps */
   readonly gaps: readonly Json[];
   /** 轨迹 · Track */
   readonly track: readonly ChunkValue[];

@@ -6,15 +6,16 @@
  */
 import { ref } from "vue";
 import type { ChoiceList, Kind } from "../generated/kinds";
+import { account } from "./account";
 import type { field } from "./field";
 import { shell } from "./shell";
 
 export type Locale = "zh" | "en";
-export type Key = keyof typeof shell | keyof typeof field;
+export type Key = keyof typeof shell | keyof typeof account | keyof typeof field;
 export type Params = Readonly<Record<string, string | number>>;
 
 type Pair = readonly [string, string];
-const words: Record<string, Pair> = { ...shell };
+const words: Record<string, Pair> = { ...shell, ...account };
 let KINDS: Readonly<Record<string, Kind>> = {};
 let LISTS: Readonly<Record<string, ChoiceList>> = {};
 
@@ -54,10 +55,14 @@ export function field_label(kind: string, name: string): string {
   return found ? pick(found) : name;
 }
 
+const UNKNOWN_CHARACTERS_MAX = 40;
+
 export function choice_label(list: string, code: unknown): string {
   if (typeof code !== "string" || code === "") return "";
   const found = LISTS[list]?.choices.find((choice) => choice.code === code);
-  return found ? pick(found) : code;
+  if (found) return pick(found);
+  // Of a newer app, or of nobody: enough of it to be told apart, and no page of it.
+  return code.length > UNKNOWN_CHARACTERS_MAX ? `${code.slice(0, UNKNOWN_CHARACTERS_MAX)}…` : code;
 }
 
 export function choice_codes(list: string): string[] {

@@ -2,10 +2,15 @@
  * Photos, tracks and other binaries on this device, and the state of their delivery.
  * Owns rows and their sealing at rest; files/upload_queue.ts decides what happens next. Invariants: a blob and its
  * upload row commit together, strictly, before the record that mentions them says "saved"; nothing new is written in
- * clear; rows of an earlier version, in clear, are read as they are and sealed after the next unlock.
+ * clear; rows of an earlier version, in clear, are read as they are and sealed after the next unlock; only a file that the
+ * server confirmed gives way when there is no room.
  */
 import type { FilePart, FileVault } from "./file_vault";
 import type { BlobRow, Databases, UploadRow } from "./open";
+import { is_full } from "./room";
+
+/** Files that give way before the write is tried again. */
+const DROPPED_AT_ONCE = 10;
 
 /** "locked": held here, but its key needs a person. */
 export type Opened = Blob | "locked" | undefined;
@@ -83,7 +88,31 @@ export class BlobStore {
     return this.#dbs.blobs.use((db) => db.getAll("uploads"));
   }
 
+  /** Without room the state holds until the app is started again; a file that has arrived leaves room instead. */
   async put_upload(row: UploadRow): Promise<void> {
-    await this.#dbs.blobs.use((db) => db.put("uploads", row));
+    try {
+      await this.#dbs.blobs.use((db) => db.put("uploads", row));
+    } catch (error) {
+      if (!is_full(error)) throw error;
+      if (row.state === "delivered") await this.drop(row.sha256);
+    }
+  }
+
+  /** Room for new work: the oldest files the server confirmed go, it gives them back when asked. Gives how many went. */
+  async make_room(): Promise<number> {
+    const held = new Set(await this.#dbs.blobs.use((db) => db.getAllKeys("blobs")));
+    const confirmed = (await this.uploads()).filter((row) => row.state === "delivered" && held.has(row.sha256));
+    confirmed.sort((a, b) => a.created_ms - b.created_ms);
+    const gone = confirmed.slice(0, DROPPED_AT_ONCE);
+    for (const { sha256 } of gone) await this.drop(sha256);
+    return gone.length;
+  }
+
+  /** Both rows: one left saying "pending" would look like a loss. */
+  async drop(sha256: string): Promise<void> {
+    await this.#dbs.blobs.use(async (db) => {
+      const tx = db.transaction(["blobs", "uploads"], "readwrite", { durability: "strict" });
+      await Promise.all([tx.objectStore("blobs").delete(sha256), tx.objectStore("uploads").delete(sha256), tx.done]);
+    });
   }
 }

@@ -1,13 +1,13 @@
 /**
  * Changed rows become packs again, so that opening stays as fast as after the first sync.
  * Owns the choice of rows. Must not change what is shown. Invariants: packs written and rows deleted in one transaction;
- * tombstones, unreadable rows, and rows whose older copy lies in another scope's pack stay rows (a purge of the new
+ * tombstones, unreadable rows, erased records whose older copy is still in a pack, and rows whose older copy lies in another scope's pack stay rows (a purge of the new
  * scope must not bring the old copy back).
  */
-import type { WireState } from "../core/op";
 import type { Keyring } from "./keys";
 import type { PackRow, ViewRow } from "./open";
-import { load_bases } from "./view_load";
+import { type Stated, text_of } from "./pack";
+import { load_bases, place_plain } from "./view_load";
 
 export const PACK_SIZE = 500;
 /** One run's share: writing waits no longer than this takes. */
@@ -16,7 +16,7 @@ export const COMPACT_ROWS_MAX = 10 * PACK_SIZE;
 export interface CompactPlan {
   /** Rows that go, as they were read. */
   rows: ViewRow[];
-  packs: { scope: string; part: number; states: WireState[] }[];
+  packs: { scope: string; part: number; states: Stated[] }[];
 }
 
 export async function plan_compact(
@@ -28,18 +28,22 @@ export async function plan_compact(
   const parts = new Map<string, number>();
   for (const pack of packs) {
     parts.set(pack.scope, Math.max(parts.get(pack.scope) ?? 0, pack.part + 1));
-    const plain = (JSON.parse(pack.plain) as WireState[]).map((wire) => wire.id);
+    const plain = place_plain(pack).map((one) => one.id);
     for (const id of [...plain, ...pack.sealed_ids.map(([sealed]) => sealed)])
       packed_in.set(id, (packed_in.get(id) ?? new Set()).add(pack.scope));
   }
   const fit = rows
-    .filter((row) => !row.gone && [...(packed_in.get(row.id) ?? [])].every((scope) => scope === row.scope))
+    .filter(
+      (row) => !row.gone && !row.erased && [...(packed_in.get(row.id) ?? [])].every((scope) => scope === row.scope),
+    )
     .slice(0, COMPACT_ROWS_MAX);
   const { bases } = await load_bases([], fit, keys);
-  const wires = new Map(bases.flatMap(({ id, base }) => (base?.wire ? [[id, base.wire] as const] : [])));
+  const texts = new Map(
+    bases.flatMap(({ id, base }) => (base?.text ? [[id, { text: text_of(base.text), odd: base.odd }] as const] : [])),
+  );
   const by_scope = new Map<string, ViewRow[]>();
   for (const row of fit) {
-    if (!wires.has(row.id)) continue;
+    if (!texts.has(row.id)) continue;
     const same = by_scope.get(row.scope) ?? [];
     same.push(row);
     by_scope.set(row.scope, same);
@@ -50,7 +54,11 @@ export async function plan_compact(
     for (let at = 0; at + PACK_SIZE <= of_scope.length; at += PACK_SIZE) {
       const chosen = of_scope.slice(at, at + PACK_SIZE);
       plan.rows.push(...chosen);
-      plan.packs.push({ scope, part, states: chosen.map((row) => wires.get(row.id)!) });
+      plan.packs.push({
+        scope,
+        part,
+        states: chosen.map((row) => ({ ...row, ...texts.get(row.id)! })),
+      });
       part += 1;
     }
   }

@@ -5,7 +5,7 @@
  * memory changes only after the commit; every change of self, own ops or view runs one after the other.
  */
 import { parse_op } from "../core/op";
-import { make_stamp, new_dev, new_record_id } from "../core/stamp";
+import { erased_line, make_stamp, new_dev, new_record_id } from "../core/stamp";
 import type { Draft, Saved } from "../engine_types";
 import type { Ports } from "../ports";
 import { BlobStore } from "./blob_store";
@@ -16,11 +16,15 @@ import { Model } from "./model";
 import type { Databases, Incarnation, OpRow, UploadRow } from "./open";
 import { OpsStore, StaleTail } from "./ops_store";
 import { decorate, type Own, OwnOps } from "./own_ops";
-import { plan_start, read_sentinel, write_sentinel } from "./sentinel";
-import { load_bases } from "./view_load";
+import { in_slices } from "./pause";
+import { is_full } from "./room";
+import { plan_start, read_sentinel, type Sentinel, write_sentinel } from "./sentinel";
+import { type Closed, load_bases, open_closed } from "./view_load";
 import { EMPTY_META, type ViewMeta, ViewStore } from "./view_store";
 
 const APPEND_TRIES_MAX = 20;
+const LOOKS_MAX = 30;
+const LOOK_AGAIN_MS = 1_000;
 const decoder = new TextDecoder();
 
 export interface Who {
@@ -34,6 +38,14 @@ export interface DrawerEvents {
   /** Records whose shown state may have changed. */
   records(ids: readonly string[]): void;
   queue(): void;
+  /** The browser threw the op store away while the page was open. */
+  evicted(): void;
+}
+
+/** Nothing can be kept until the page is opened anew. */
+export class Evicted extends Error {
+  override readonly name = "Evicted";
+  readonly code = "evicted";
 }
 
 export class Drawer {
@@ -47,21 +59,28 @@ export class Drawer {
   /** Earlier incarnations whose ops no backup holds yet (P-24). */
   former: Incarnation[] = [];
   meta: ViewMeta = EMPTY_META;
+  /** Unsent things known to have been lost, in all lives of this device. */
   lost = 0;
+  evicted = false;
   flying: readonly [number, number] | null = null;
   readonly ports: Ports;
   readonly keys: Keyring;
   readonly events: DrawerEvents;
   #chain: Promise<unknown> = Promise.resolve();
+  #dbs: Databases;
+  /** What of the view could not be opened when it was read; good as long as the view is still the same. */
+  #closed: (Closed & { meta: ViewMeta }) | null = null;
 
   constructor(ports: Ports, dbs: Databases, keys: Keyring, events: DrawerEvents) {
     this.ports = ports;
     this.keys = keys;
     this.events = events;
+    this.#dbs = dbs;
     this.ops = new OpsStore(dbs);
     this.view = new ViewStore(dbs);
     this.blobs = new BlobStore(dbs, new FileVault(keys, ports));
     this.model = new Model(ports.kinds, (rec) => decorate(rec, this));
+    dbs.on_terminated = () => this.#look_evicted(LOOKS_MAX);
   }
 
   /** One change after the other. */
@@ -71,7 +90,20 @@ export class Drawer {
     return next;
   }
 
-  is_personal = (kind: string): boolean => this.ports.kinds[kind]?.personal === true;
+  /** A person's work comes before copies of what the server has. */
+  async with_room<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!is_full(error) || (await this.blobs.make_room()) === 0) throw error;
+      }
+    }
+  }
+
+  /** A kind this version does not know may be about people, as far as anybody here can say. */
+  is_personal = (kind: string): boolean =>
+    !Object.hasOwn(this.ports.kinds, kind) || this.ports.kinds[kind]!.personal === true;
 
   pending(): number {
     return this.chains().reduce((sum, one) => sum + one.n - one.acked, 0);
@@ -79,7 +111,7 @@ export class Drawer {
 
   /** Former incarnations first: what they hold is older. */
   chains(): Incarnation[] {
-    return this.self === null ? [] : [...this.former, this.self];
+    return this.self === null || this.evicted ? [] : [...this.former, this.self];
   }
 
   get #sentinel_key(): string {
@@ -89,8 +121,12 @@ export class Drawer {
   async load(): Promise<void> {
     await this.serial(async () => {
       const found = await this.ops.incarnation();
-      const start = plan_start(read_sentinel(this.ports.local, this.#sentinel_key), found);
-      this.lost += start.lost;
+      const noted = read_sentinel(this.ports.local, this.#sentinel_key);
+      const start = plan_start(noted, found);
+      this.lost = Math.max(this.lost, noted?.lost ?? 0) + start.lost;
+      if (start.renew && noted !== null) this.#note({ ...noted, last_n: 0, pending: 0, files: 0, lost: this.lost });
+      // What is left of pulled records was sealed with keys that went the same way.
+      if (start.lost > 0 && start.renew) await this.view.clear();
       this.self = start.renew ? await this.ops.start_incarnation(new_dev(this.ports.random(10))) : found;
       this.former = await this.ops.former();
       await this.#load_own();
@@ -109,6 +145,22 @@ export class Drawer {
       await this.#load_own();
       await this.#load_view();
     });
+    this.events.records([]);
+    this.events.queue();
+  }
+
+  /** After unlocking: nothing on disk is read twice, only what was sealed is opened. */
+  async open(): Promise<void> {
+    const opened = await this.serial(async () => {
+      if (this.#closed?.meta !== this.meta) return false;
+      const { opened, left } = await open_closed(this.#closed, this.keys);
+      await in_slices(opened, (part) => this.model.open(part));
+      if (left === 0) this.#closed = null;
+      for (const one of this.own.all()) if (one.op === null) Object.assign(one, await this.to_own(one.row));
+      this.refresh_overlay();
+      return true;
+    });
+    if (!opened) return this.reload();
     this.events.records([]);
     this.events.queue();
   }
@@ -141,16 +193,30 @@ export class Drawer {
     return this.serial(() => this.take_over());
   }
 
+  /** A file and its delivery, from disk and memory. */
+  async drop_file(sha256: string): Promise<void> {
+    await this.blobs.drop(sha256);
+    this.uploads.delete(sha256);
+  }
+
+  /** What somebody typed about a record and never saved. */
+  async drop_drafts(id: string): Promise<void> {
+    await this.#dbs.drafts.use(async (db) => {
+      for (const key of await db.getAllKeys("drafts")) if (key.includes(id)) await db.delete("drafts", key);
+    });
+  }
+
   /** Save drafts as ops, several as one group. Resolves after the strict commit. */
   write(drafts: readonly Draft[], who: Who): Promise<Saved> {
     return this.serial(async () => {
       for (let attempt = 0; attempt < APPEND_TRIES_MAX; attempt += 1) {
         const tail = this.self;
+        if (this.evicted) throw new Evicted();
         if (tail === null) throw new Error("the drawer is not loaded");
         const composed = compose(drafts, this.#context(tail, who));
         const rows = await Promise.all(composed.map((one) => this.#to_row(one)));
         try {
-          this.self = await this.ops.append(tail, rows);
+          this.self = await this.with_room(() => this.ops.append(tail, rows));
         } catch (error) {
           if (!(error instanceof StaleTail)) throw error;
           await this.take_over();
@@ -176,6 +242,7 @@ export class Drawer {
       if (!this.is_pending(one)) one.line = null;
     }
     this.blobs.forget(new Set(this.#leaving()));
+    this.#closed = null;
     this.events.records([]);
   }
 
@@ -186,12 +253,10 @@ export class Drawer {
 
   /** Own ops that may colour the view: not those of scopes we no longer hold, once the server has them. */
   overlay(): Own[] {
-    const { granted } = this.meta;
-    return this.own
-      .all()
-      .filter(
-        (one) => one.op !== null && (granted.length === 0 || granted.includes(one.row.scope) || this.is_pending(one)),
-      );
+    const { granted, masked, common } = this.meta;
+    const ours = ({ scope, kind }: OpRow) =>
+      granted.length === 0 || (granted.includes(scope) && !(masked.includes(scope) && !common.includes(kind)));
+    return this.own.all().filter((one) => one.op !== null && (ours(one.row) || this.is_pending(one)));
   }
 
   refresh_overlay(): void {
@@ -199,7 +264,38 @@ export class Drawer {
   }
 
   remember(): void {
-    if (this.self !== null) write_sentinel(this.ports.local, this.#sentinel_key, this.self);
+    // After an eviction the note stays as it was: the next start counts by it.
+    if (this.self === null || this.evicted) return;
+    const { dev, n } = this.self;
+    this.#note({ dev, last_n: n, pending: this.pending(), files: this.#leaving().length, lost: this.lost });
+  }
+
+  #note(sentinel: Sentinel): void {
+    write_sentinel(this.ports.local, this.#sentinel_key, sentinel);
+  }
+
+  /** The browser closed the op store under us: did it throw it away? While it does so, nothing can be opened. */
+  #look_evicted(left: number): void {
+    const look = async () => {
+      if (this.self !== null && (await this.ops.incarnation()) === null) this.#evict();
+    };
+    this.serial(look).catch(() => {
+      // Should no look succeed, the next write meets the same and says so.
+      if (left > 1) this.ports.set_timer(LOOK_AGAIN_MS, () => this.#look_evicted(left - 1));
+    });
+  }
+
+  /** Count what was unsent, and show nothing as kept here that is not. */
+  #evict(): void {
+    if (this.evicted) return;
+    this.lost += this.pending() + this.#leaving().length;
+    this.evicted = true;
+    this.uploads.clear();
+    this.own.replace([]);
+    this.refresh_overlay();
+    this.events.records([]);
+    this.events.queue();
+    this.events.evicted();
   }
 
   new_id(): string {
@@ -208,6 +304,7 @@ export class Drawer {
 
   /** A row in memory, with its line and parsed op when they can be read now. */
   async to_own(row: OpRow): Promise<Own> {
+    if (row.erased) return { row, line: erased_line(row.h, row.rec), op: null };
     const line = row.line ?? (row.sealed === null ? null : await this.keys.unseal(row.sealed));
     if (line === null) return { row, line: null, op: null };
     return { row, line, op: parse_op(JSON.parse(decoder.decode(line)), row.dev, row.n, row.h) };
@@ -261,7 +358,8 @@ export class Drawer {
   /** Own ops another tab saved since; only inside `serial`. */
   async take_over(): Promise<void> {
     const self = await this.ops.incarnation();
-    if (self === null || self.dev !== this.self?.dev) {
+    if (self === null) return this.#evict();
+    if (self.dev !== this.self?.dev) {
       this.self = self;
       this.former = await this.ops.former();
       await this.#load_own();
@@ -291,8 +389,10 @@ export class Drawer {
     const { packs, rows, meta } = await this.view.load();
     this.meta = meta;
     this.model.clear();
-    const { bases, gone } = await load_bases(packs, rows, this.keys);
-    this.model.apply(bases, meta.digests);
+    const { bases, gone, closed } = await load_bases(packs, rows, this.keys);
+    this.#closed = { ...closed, meta };
+    await in_slices(bases, (part) => this.model.apply(part));
+    this.model.apply([], meta.digests);
     this.model.mark_gone(gone);
     this.refresh_overlay();
     this.model.live = true;

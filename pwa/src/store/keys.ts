@@ -1,25 +1,21 @@
 /**
  * Keys at rest: what makes personal data on a lost handheld unreadable.
- * Owns: the device key (HMAC, non-extractable), the data keys, their wrapped copies per user, the PIN try limits, and
- * a sealed inbox (RSA) so that personal records that arrive while nobody is unlocked are not written in clear.
+ * Owns: the device key (HMAC, non-extractable), the data keys, their wrapped copies per user, and
+ * what opens the sealed inbox (inbox.ts), so that personal records that arrive while nobody is unlocked are not written in clear.
  * Must not: store a PIN, the server's device secret or a data key in clear.
  * Invariants: PIN slot key = HMAC(device key, PBKDF2(PIN, salt) ‖ H("pin", secret)); login slot key = HMAC(device key,
- * H("login", secret)), which only an online login can give again; a failed try is counted before it is made.
+ * H("login", secret)), which only an online login can give again; a try is counted before it is made (pin_tries.ts).
  */
-import type { Databases } from "./open";
+import { Inbox, type Sealed } from "./inbox";
+import { change_keys, type Databases } from "./open";
+import { PinTries } from "./pin_tries";
 
-export interface Sealed {
-  key: string;
-  iv: Uint8Array<ArrayBuffer>;
-  ct: Uint8Array<ArrayBuffer>;
-}
+export type { Sealed } from "./inbox";
 
 interface PinSlot {
   key_id: string;
   salt: Uint8Array<ArrayBuffer>;
   wrapped: Uint8Array<ArrayBuffer>;
-  fails: number;
-  wait_until: number;
 }
 
 interface Slots {
@@ -27,16 +23,7 @@ interface Slots {
   pins: Record<string, PinSlot>;
 }
 
-interface Inbox {
-  public_key: CryptoKey;
-  private_sealed: Sealed;
-  sessions: Record<string, Uint8Array<ArrayBuffer>>;
-}
-
 export const PBKDF2_ROUNDS = 600_000;
-export const PIN_FREE_TRIES = 5;
-export const PIN_WAIT_MS = 30_000;
-export const PIN_WAIT_MS_MAX = 3_600_000;
 
 export class PinError extends Error {
   readonly code: "pin_wrong" | "pin_wait" | "pin_missing";
@@ -49,19 +36,7 @@ export class PinError extends Error {
   }
 }
 
-/** Delay after a wrong PIN: none for the first tries, then doubling. */
-export function plan_pin_wait_ms(fails: number): number {
-  if (fails < PIN_FREE_TRIES) return 0;
-  return Math.min(PIN_WAIT_MS * 2 ** Math.min(fails - PIN_FREE_TRIES, 20), PIN_WAIT_MS_MAX);
-}
-
 const AES = { name: "AES-GCM", length: 256 } as const;
-const RSA = {
-  name: "RSA-OAEP",
-  modulusLength: 2048,
-  publicExponent: new Uint8Array([1, 0, 1]),
-  hash: "SHA-256",
-} as const;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -83,9 +58,10 @@ export class Keyring {
   #dbs: Databases;
   #deps: KeyringDeps;
   #device_key!: CryptoKey;
+  #tries: PinTries;
   #slots: Slots = { login: null, pins: {} };
   #pin_secret: Uint8Array<ArrayBuffer> | null = null;
-  #inbox: Inbox | null = null;
+  #inbox: Inbox;
   #keys = new Map<string, CryptoKey>();
   #current: string | null = null;
   /** The key used while locked; its wrapped copy is on disk before its first use. */
@@ -94,12 +70,18 @@ export class Keyring {
   private constructor(dbs: Databases, deps: KeyringDeps) {
     this.#dbs = dbs;
     this.#deps = deps;
+    this.#tries = new PinTries(dbs, deps.now);
+    this.#inbox = new Inbox(dbs, {
+      subtle: deps.subtle,
+      seal: (bytes) => this.seal(bytes),
+      unseal: (sealed) => this.unseal(sealed),
+    });
   }
 
   static async open(dbs: Databases, deps: KeyringDeps): Promise<Keyring> {
     const ring = new Keyring(dbs, deps);
-    const [device_key, slots, pin_secret, inbox] = await dbs.keys.use((db) =>
-      Promise.all(["device_key", "slots", "pin_secret", "inbox"].map((key) => db.get("kv", key))),
+    const [device_key, slots, pin_secret] = await dbs.keys.use((db) =>
+      Promise.all(["device_key", "slots", "pin_secret"].map((key) => db.get("kv", key))),
     );
     if (device_key === undefined) {
       ring.#device_key = await deps.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
@@ -107,7 +89,7 @@ export class Keyring {
     } else ring.#device_key = device_key;
     ring.#slots = slots ?? ring.#slots;
     ring.#pin_secret = pin_secret ?? null;
-    ring.#inbox = inbox ?? null;
+    await ring.#inbox.load();
     return ring;
   }
 
@@ -120,7 +102,7 @@ export class Keyring {
   }
 
   pin_wait_until(user_id: string): number {
-    return this.#slots.pins[user_id]?.wait_until ?? 0;
+    return this.#tries.wait_until(user_id);
   }
 
   /** After an online login: regain the data key with the server's device secret, or make the first one.
@@ -143,7 +125,7 @@ export class Keyring {
     this.#pin_secret = await this.#digest(`pin|${device_secret}`);
     await this.#put("pin_secret", this.#pin_secret);
     await this.#put("slots", this.#slots);
-    if (this.#inbox === null || !complete) await this.#make_inbox();
+    if (!complete) await this.#inbox.make();
     await this.#read_inbox();
     return complete;
   }
@@ -153,28 +135,22 @@ export class Keyring {
     const salt = this.#deps.random(16);
     const kek = await this.#kek(await this.#pin_bits(pin, salt));
     const wrapped = await this.#wrap(this.#keys.get(this.#current)!, kek);
-    this.#slots.pins[user_id] = { key_id: this.#current, salt, wrapped, fails: 0, wait_until: 0 };
-    await this.#put("slots", this.#slots);
+    this.#slots.pins[user_id] = { key_id: this.#current, salt, wrapped };
+    await change_keys(this.#dbs, async (tx) => {
+      await tx.store.put(this.#slots, "slots");
+      await this.#tries.lay(tx, user_id, { fails: 0, wait_until: 0 });
+    });
   }
 
   async unlock(user_id: string, pin: string): Promise<void> {
     const slot = this.#slots.pins[user_id];
     if (slot === undefined) throw new PinError("pin_missing");
-    const now = this.#deps.now();
-    // A clock set back must neither lock a person out for years nor end the wait: it begins anew.
-    if (slot.wait_until - now > PIN_WAIT_MS_MAX) {
-      slot.wait_until = now + plan_pin_wait_ms(slot.fails);
-      await this.#put("slots", this.#slots);
-    }
-    if (slot.wait_until > now) throw new PinError("pin_wait", slot.wait_until);
-    slot.fails += 1;
-    slot.wait_until = now + plan_pin_wait_ms(slot.fails);
-    await this.#put("slots", this.#slots);
-    const key = await this.#unwrap(slot.wrapped, await this.#kek(await this.#pin_bits(pin, slot.salt)));
-    if (key === null) throw new PinError("pin_wrong", slot.wait_until > now ? slot.wait_until : 0);
-    slot.fails = 0;
-    slot.wait_until = 0;
-    await this.#put("slots", this.#slots);
+    // Deriving is slow and opens nothing yet: it may run while the try is being counted.
+    const [tried, bits] = await Promise.all([this.#tries.count(user_id), this.#pin_bits(pin, slot.salt)]);
+    if (tried.refused) throw new PinError("pin_wait", tried.wait_until);
+    const key = await this.#unwrap(slot.wrapped, await this.#kek(bits));
+    if (key === null) throw new PinError("pin_wrong", tried.wait_until > this.#deps.now() ? tried.wait_until : 0);
+    await this.#tries.forget(user_id);
     this.#adopt(slot.key_id, key);
     await this.#read_inbox();
   }
@@ -187,7 +163,10 @@ export class Keyring {
 
   async drop_pin(user_id: string): Promise<void> {
     delete this.#slots.pins[user_id];
-    await this.#put("slots", this.#slots);
+    await change_keys(this.#dbs, async (tx) => {
+      await tx.store.put(this.#slots, "slots");
+      await this.#tries.drop(tx, user_id);
+    });
   }
 
   async seal(data: Uint8Array | string): Promise<Sealed> {
@@ -223,47 +202,19 @@ export class Keyring {
   async #writing_key(): Promise<{ id: string; key: CryptoKey }> {
     if (this.#current !== null) return { id: this.#current, key: this.#keys.get(this.#current)! };
     if (this.#session !== null) return this.#session;
-    if (this.#inbox === null) throw new PinError("pin_missing");
+    if (!this.#inbox.ready) throw new PinError("pin_missing");
     const key = await this.#deps.subtle.generateKey(AES, true, ["encrypt", "decrypt"]);
-    const raw = await this.#deps.subtle.exportKey("raw", key);
     const id = this.#new_id();
-    const wrapped = await this.#deps.subtle.encrypt({ name: "RSA-OAEP" }, this.#inbox.public_key, raw);
-    await this.#add_session(id, new Uint8Array(wrapped));
+    await this.#inbox.put(id, key);
     if (this.#current !== null) return { id: this.#current, key: this.#keys.get(this.#current)! };
     this.#session = { id, key };
     return this.#session;
   }
 
-  async #make_inbox(): Promise<void> {
-    const pair = await this.#deps.subtle.generateKey(RSA, true, ["encrypt", "decrypt"]);
-    const pkcs8 = new Uint8Array(await this.#deps.subtle.exportKey("pkcs8", pair.privateKey));
-    this.#inbox = { public_key: pair.publicKey, private_sealed: await this.seal(pkcs8), sessions: {} };
-    await this.#put("inbox", this.#inbox);
-  }
-
-  /** Another page may have added its own since we read: one transaction reads, adds and writes. */
-  async #add_session(id: string, wrapped: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#dbs.keys.use(async (db) => {
-      const tx = db.transaction("kv", "readwrite", { durability: "strict" });
-      const inbox: Inbox = (await tx.store.get("inbox")) ?? this.#inbox;
-      inbox.sessions[id] = wrapped;
-      await tx.store.put(inbox, "inbox");
-      await tx.done;
-      this.#inbox = inbox;
-    });
-  }
-
   async #read_inbox(): Promise<void> {
-    this.#inbox = (await this.#dbs.keys.use((db) => db.get("kv", "inbox"))) ?? this.#inbox;
-    if (this.#inbox === null || Object.keys(this.#inbox.sessions).length === 0) return;
-    const pkcs8 = await this.unseal(this.#inbox.private_sealed);
-    if (pkcs8 === null) return; // sealed with another user's data key; readable after that user unlocks
-    const { subtle } = this.#deps;
-    const key = await subtle.importKey("pkcs8", pkcs8, { name: "RSA-OAEP", hash: "SHA-256" }, false, ["decrypt"]);
-    for (const [id, wrapped] of Object.entries(this.#inbox.sessions)) {
-      const raw = await subtle.decrypt({ name: "RSA-OAEP" }, key, wrapped);
-      this.#keys.set(id, await subtle.importKey("raw", raw, AES, false, ["encrypt", "decrypt"]));
-    }
+    for (const [id, key] of await this.#inbox.open()) this.#keys.set(id, key);
+    // The first time, and on a device whose inbox an earlier version made.
+    if (!this.#inbox.ready) await this.#inbox.make();
   }
 
   async #pin_bits(pin: string, salt: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
@@ -295,10 +246,7 @@ export class Keyring {
     }
   }
 
-  async #put(key: string, value: unknown): Promise<void> {
-    await this.#dbs.keys.use(async (db) => {
-      const tx = db.transaction("kv", "readwrite", { durability: "strict" });
-      await Promise.all([tx.store.put(value, key), tx.done]);
-    });
+  #put(key: string, value: unknown): Promise<unknown> {
+    return change_keys(this.#dbs, (tx) => tx.store.put(value, key));
   }
 }

@@ -7,21 +7,22 @@
 import type { Kinds } from "../core/fields";
 import { fold_op } from "../core/fold";
 import { is_visible } from "../core/merge_kinds";
-import type { Op, WireState } from "../core/op";
+import type { Op } from "../core/op";
 import { type FoldRecord, from_wire, known_n, new_record } from "../core/record";
 import { digest64, xor_hex } from "../core/stamp";
 import type { Rec } from "../engine_types";
+import { EMPTY_DIGEST, type ScopeDigest } from "./digest";
+import { type StateText, text_of } from "./pack";
 import { show } from "./show";
-import type { ScopeDigest } from "./view_store";
-
-export const EMPTY_DIGEST: ScopeDigest = { count: 0, xor: "0000000000000000" };
 
 interface Base {
   kind: string;
   scope: string;
   seq: number;
-  /** Null while sealed. */
-  wire: WireState | null;
+  /** The wire state as text, parsed when somebody looks; null while sealed. */
+  text: StateText | null;
+  /** Something in it may be in dispute (pack.ts). */
+  odd: boolean;
 }
 
 interface Entry {
@@ -121,6 +122,26 @@ export class Model {
     return next;
   }
 
+  /** The same when a whole scope is replaced: `whole` counts all that came, `losing` are those a newer state of another scope beats. */
+  plan_scope(
+    scope: string,
+    whole: ScopeDigest,
+    winning: readonly PlannedBase[],
+    losing: readonly { id: string; seq: number }[],
+  ): Record<string, ScopeDigest> {
+    const next = { ...this.digests, [scope]: whole };
+    const take = (from: string, id: string, seq: number) => {
+      const before = next[from] ?? EMPTY_DIGEST;
+      next[from] = { count: before.count - 1, xor: xor_hex(before.xor, digest64(id, seq)) };
+    };
+    for (const { id, seq } of losing) take(scope, id, seq);
+    for (const { id } of winning) {
+      const old = this.#entries.get(id)?.base;
+      if (old && old.scope !== scope) take(old.scope, id, old.seq);
+    }
+    return next;
+  }
+
   /** Replace bases after their commit. Gives the ids touched. */
   apply(changes: readonly PlannedBase[], digests?: Record<string, ScopeDigest>): string[] {
     for (const { id, base } of changes) {
@@ -146,9 +167,12 @@ export class Model {
     return this.#entries.get(id)?.base?.scope;
   }
 
-  ids_of_scope(scope: string): string[] {
+  /** Ids of what is held of a scope, sealed or not; of some kinds only when told. */
+  ids_of_scope(scope: string, wanted: (kind: string) => boolean = () => true): string[] {
     const ids: string[] = [];
-    for (const entry of this.#entries.values()) if (entry.base?.scope === scope) ids.push(entry.id);
+    for (const { id, base } of this.#entries.values()) {
+      if (base !== null && base.scope === scope && wanted(base.kind)) ids.push(id);
+    }
     return ids;
   }
 
@@ -176,11 +200,21 @@ export class Model {
     this.add_own(ops);
   }
 
+  /** Stubs become readable. What is newer than the text stays as it is. */
+  open(states: readonly { id: string; seq: number; text: StateText }[]): void {
+    for (const { id, seq, text } of states) {
+      const entry = this.#entries.get(id);
+      if (entry?.base?.text !== null || entry.base.seq !== seq) continue;
+      entry.base.text = text;
+      this.#touch(entry);
+    }
+  }
+
   /** Forget everything personal: stubs keep digests and purge counts exact. */
   forget_kinds(is_personal: (kind: string) => boolean): void {
     for (const entry of this.#entries.values()) {
       if (!is_personal(entry.kind)) continue;
-      if (entry.base !== null) entry.base = { ...entry.base, wire: null };
+      if (entry.base !== null) entry.base = { ...entry.base, text: null };
       this.#own.delete(entry.id);
       this.#touch(entry);
     }
@@ -189,7 +223,7 @@ export class Model {
   /** Ids whose state is on disk but not readable yet. */
   sealed_ids(): string[] {
     const ids: string[] = [];
-    for (const entry of this.#entries.values()) if (entry.base !== null && entry.base.wire === null) ids.push(entry.id);
+    for (const entry of this.#entries.values()) if (entry.base !== null && entry.base.text === null) ids.push(entry.id);
     return ids;
   }
 
@@ -206,11 +240,11 @@ export class Model {
   fold_afresh(id: string): FoldRecord | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    const wire = entry.base?.wire ?? null;
-    if (wire === null && (entry.base !== null || this.#gone.has(id))) return undefined;
+    const text = entry.base?.text ?? null;
+    if (text === null && (entry.base !== null || this.#gone.has(id))) return undefined;
     const own = this.#own.get(id) ?? [];
-    if (wire === null && own.length === 0) return undefined;
-    const record = wire === null ? new_record(id, entry.kind) : from_wire(wire);
+    if (text === null && own.length === 0) return undefined;
+    const record = text === null ? new_record(id, entry.kind) : from_wire(JSON.parse(text_of(text)));
     const covered = new Map<string, number>();
     for (const op of own) {
       const known = covered.get(op.dev) ?? known_n(record, op.dev);
@@ -241,6 +275,17 @@ export class Model {
     }
     this.#lists.set(kind, list);
     return list;
+  }
+
+  ids(kind: string): string[] {
+    return [...(this.#by_kind.get(kind) ?? [])];
+  }
+
+  /** Records in which something may be in dispute: all others need not be folded to know. */
+  suspects(): string[] {
+    const ids = new Set(this.#own.keys());
+    for (const entry of this.#entries.values()) if (entry.base?.odd === true) ids.add(entry.id);
+    return [...ids];
   }
 
   kinds_present(): string[] {

@@ -1,12 +1,16 @@
 /**
  * Opening the device's databases, and keeping them open.
- * Owns: names, versions, stores, the reaction to another tab's upgrade and to a connection the browser closed.
+ * Owns: names, versions, stores, the reaction to another tab's upgrade, to a connection the browser closed and to a freeze.
  * Must not: know what the rows mean. Invariants: the op store's schema is frozen and append-only (P-25); an upgrade
- * never iterates rows; work meets a closed connection by reopening once, never by losing the write silently.
+ * never iterates rows; work meets a closed connection by reopening once, never by losing the write silently; a frozen
+ * page holds no transaction open, for that would hold up the writes of every other page.
  */
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, unwrap } from "idb";
+import type { Ports } from "../ports";
 import type { FileSeal } from "./file_vault";
 import type { Sealed } from "./keys";
+import type { Indexed } from "./pack";
+import { Sleep } from "./sleep";
 
 export interface OpRow {
   dev: string;
@@ -25,6 +29,8 @@ export interface OpRow {
   group: [string, number, number] | null;
   verdict: string | null;
   why: string | null;
+  /** Its text is gone, here and at the server; number and hash keep its place in the chain (P-43). */
+  erased?: true;
 }
 
 /** Who this device is in the op log. `n`/`h`: tail; `acked`: stored by the server; `exported`: carried in a rescue file. */
@@ -48,9 +54,11 @@ export interface PackRow {
   part: number;
   /** JSON array text of non-personal states. */
   plain: string;
+  /** What lies where in `plain` (pack.ts); absent in packs of an earlier version. */
+  plain_ids?: Indexed[];
   sealed: Sealed | null;
-  /** [id, seq, kind] of the sealed part: digests and purge counts stay exact while locked. */
-  sealed_ids: [id: string, seq: number, kind: string][];
+  /** The same of the sealed part, readable: digests and purge counts stay exact while locked. */
+  sealed_ids: ([id: string, seq: number, kind: string] | Indexed)[];
 }
 
 export interface ViewRow {
@@ -61,6 +69,10 @@ export interface ViewRow {
   gone: boolean;
   text: string | null;
   sealed: Sealed | null;
+  /** The record was erased, and an older copy of it may still lie in a pack. */
+  erased?: true;
+  /** May differ (pack.ts); absent in rows of an earlier version: then it may. */
+  odd?: boolean;
 }
 
 export interface ViewSchema extends DBSchema {
@@ -121,7 +133,9 @@ const BLOCKED_MS_MAX = 5_000;
 function managed<S extends DBSchema>(
   name: string,
   version: number,
+  sleep: Sleep,
   upgrade: (db: IDBPDatabase<S>) => void,
+  on_terminated: () => void = () => undefined,
 ): Managed<S> {
   let opening: Promise<IDBPDatabase<S>> | null = null;
 
@@ -142,8 +156,14 @@ function managed<S extends DBSchema>(
           (event.target as IDBDatabase).close();
           forget();
         },
-        terminated: forget,
-      }).then(resolve, reject);
+        terminated: () => {
+          forget();
+          on_terminated();
+        },
+      }).then((db) => {
+        sleep.watch(unwrap(db));
+        resolve(db);
+      }, reject);
     });
     opening = attempt;
     attempt.catch(forget);
@@ -154,12 +174,13 @@ function managed<S extends DBSchema>(
     async use(work) {
       const db = await open();
       try {
-        return await work(db);
+        return await sleep.through(() => work(db));
       } catch (error) {
         // Only a transaction that never started may be repeated: InvalidStateError comes from `transaction()` itself.
         if (!(error instanceof DOMException) || error.name !== "InvalidStateError") throw error;
         forget();
-        return work(await open());
+        const again = await open();
+        return sleep.through(() => work(again));
       }
     },
     close() {
@@ -175,38 +196,60 @@ export interface Databases {
   blobs: Managed<BlobsSchema>;
   drafts: Managed<DraftsSchema>;
   keys: Managed<KeysSchema>;
+  /** Called when the browser closed the op store by itself, as it does when it throws the data away. */
+  on_terminated: () => void;
   close(): void;
 }
 
-export function open_databases(prefix: string): Databases {
-  const ops = managed<OpsSchema>(`${prefix}-ops`, 1, (db) => {
+export function open_databases(prefix: string, on_freeze: Ports["on_freeze"] = () => () => undefined): Databases {
+  const sleep = new Sleep();
+  const off = on_freeze(
+    () => sleep.freeze(),
+    () => sleep.thaw(),
+  );
+  const make_ops = (db: IDBPDatabase<OpsSchema>) => {
     db.createObjectStore("ops", { keyPath: ["dev", "n"] });
     db.createObjectStore("meta");
-  });
-  const view = managed<ViewSchema>(`${prefix}-view`, 1, (db) => {
+  };
+  const ops = managed<OpsSchema>(`${prefix}-ops`, 1, sleep, make_ops, () => found.on_terminated());
+  const view = managed<ViewSchema>(`${prefix}-view`, 1, sleep, (db) => {
     db.createObjectStore("packs", { keyPath: ["scope", "part"] });
     db.createObjectStore("rows", { keyPath: "id" }).createIndex("scope", "scope");
     db.createObjectStore("meta");
   });
-  const blobs = managed<BlobsSchema>(`${prefix}-blobs`, 1, (db) => {
+  const blobs = managed<BlobsSchema>(`${prefix}-blobs`, 1, sleep, (db) => {
     db.createObjectStore("blobs", { keyPath: "sha256" });
     db.createObjectStore("uploads", { keyPath: "sha256" });
   });
-  const drafts = managed<DraftsSchema>(`${prefix}-drafts`, 1, (db) => {
+  const drafts = managed<DraftsSchema>(`${prefix}-drafts`, 1, sleep, (db) => {
     db.createObjectStore("drafts", { keyPath: "key" });
   });
-  const keys = managed<KeysSchema>(`${prefix}-keys`, 1, (db) => {
+  const keys = managed<KeysSchema>(`${prefix}-keys`, 1, sleep, (db) => {
     db.createObjectStore("kv");
   });
   const all = [ops, view, blobs, drafts, keys];
-  return {
+  const found: Databases = {
     ops,
     view,
     blobs,
     drafts,
     keys,
+    on_terminated: () => undefined,
     close: () => {
+      off();
       for (const one of all) one.close();
     },
   };
+  return found;
+}
+
+export type KeysChange = IDBPTransaction<KeysSchema, ["kv"], "readwrite">;
+
+/** One strict transaction on the keys database. */
+export function change_keys<T>(dbs: Databases, work: (tx: KeysChange) => Promise<T>): Promise<T> {
+  return dbs.keys.use(async (db) => {
+    const tx = db.transaction("kv", "readwrite", { durability: "strict" });
+    const [found] = await Promise.all([work(tx), tx.done]);
+    return found;
+  });
 }

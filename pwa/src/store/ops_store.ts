@@ -6,8 +6,9 @@
  * commits nothing and reports StaleTail; sealing happens before the transaction because crypto would close it.
  */
 import { OWN_OPS_KEEP_DAYS } from "../core/limits";
-import { GENESIS } from "../core/stamp";
+import { GENESIS, make_stamp } from "../core/stamp";
 import type { Databases, Incarnation, OpRow } from "./open";
+import { is_full } from "./room";
 
 const DAY_MS = 86_400_000;
 const SELF = "incarnation";
@@ -100,9 +101,22 @@ export class OpsStore {
     return this.#dbs.ops.use((db) => db.get("ops", [dev, n]));
   }
 
-  /** Take over what the server said. `acked` may go down (P-23): then those ops simply count as unsent again. */
+  /**
+   * Take over what the server said. `acked` may go down (P-23): then those ops simply count as unsent again. Without room it
+   * holds until the app is started again: the same ops leave once more then, and get the same verdicts (P-21).
+   */
   async settle(dev: string, answer: Settlement, now_ms: number): Promise<Chains | null> {
-    return this.#dbs.ops.use(async (db) => {
+    const said: { chains: Chains | null } = { chains: null };
+    try {
+      await this.#settle(dev, answer, now_ms, said);
+    } catch (error) {
+      if (!is_full(error)) throw error;
+    }
+    return said.chains;
+  }
+
+  async #settle(dev: string, answer: Settlement, now_ms: number, said: { chains: Chains | null }): Promise<void> {
+    await this.#dbs.ops.use(async (db) => {
       const tx = db.transaction(["ops", "meta"], "readwrite", { durability: "strict" });
       const meta = tx.objectStore("meta");
       const self: Incarnation | undefined = await meta.get(SELF);
@@ -110,8 +124,17 @@ export class OpsStore {
       const held = self?.dev === dev ? self : former.find((one) => one.dev === dev);
       if (self === undefined || held === undefined) {
         await tx.done;
-        return null; // the answer belongs to a life of this device that is over
+        return; // the answer belongs to a life of this device that is over
       }
+      // A copy of this disk may have brought the server further than this one has compared: that is not ours to forget.
+      const acked = Math.min(answer.acked, held.n);
+      const durable = Math.min(answer.durable, acked);
+      const next: Incarnation = { ...held, acked, acked_h: answer.acked_h, durable };
+      const chains: Chains = {
+        self: self.dev === dev ? next : self,
+        former: former.map((one) => (one.dev === dev ? next : one)).filter(is_needed),
+      };
+      said.chains = chains;
       const ops = tx.objectStore("ops");
       for (const verdict of answer.verdicts) {
         const row = await ops.get([dev, verdict.n]);
@@ -119,9 +142,6 @@ export class OpsStore {
         const v = verdict.v === "duplicate" ? (verdict.was ?? row.verdict ?? "applied") : verdict.v;
         await ops.put({ ...row, verdict: v, why: verdict.why ?? null });
       }
-      // A copy of this disk may have brought the server further than this one has compared: that is not ours to forget.
-      const acked = Math.min(answer.acked, held.n);
-      const durable = Math.min(answer.durable, acked);
       const oldest = now_ms - OWN_OPS_KEEP_DAYS * DAY_MS;
       // The newest durable op stays: a server that falls back to it is answered with its hash.
       const settled = IDBKeyRange.bound([dev, 0], [dev, Math.max(0, durable - 1)]);
@@ -129,15 +149,26 @@ export class OpsStore {
         if (row.saved_ms >= oldest) break;
         await ops.delete([dev, row.n]);
       }
-      const next: Incarnation = { ...held, acked, acked_h: answer.acked_h, durable };
-      const chains: Chains = {
-        self: self.dev === dev ? next : self,
-        former: former.map((one) => (one.dev === dev ? next : one)).filter(is_needed),
-      };
       await meta.put(chains.self, SELF);
       await meta.put(chains.former, FORMER);
       await tx.done;
-      return chains;
+    });
+  }
+
+  /** Take the text of own ops away; gives the rows as they are then, by stamp. */
+  async erase(keys: readonly (readonly [dev: string, n: number])[]): Promise<Map<string, OpRow>> {
+    return this.#dbs.ops.use(async (db) => {
+      const tx = db.transaction("ops", "readwrite", { durability: "strict" });
+      const left = new Map<string, OpRow>();
+      for (const [dev, n] of keys) {
+        const row = await tx.store.get([dev, n]);
+        if (row === undefined) continue;
+        const bare: OpRow = { ...row, line: null, sealed: null, bytes: 0, erased: true };
+        await tx.store.put(bare);
+        left.set(make_stamp(dev, n, row.h), bare);
+      }
+      await tx.done;
+      return left;
     });
   }
 

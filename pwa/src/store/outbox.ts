@@ -5,13 +5,15 @@
  * keeps its identity; nothing here drops an op.
  */
 
-import { forked_dev, GENESIS, make_stamp, new_dev } from "../core/stamp";
+import { renumber } from "../core/fork";
+import { erased_line, forked_dev, GENESIS, make_stamp, new_dev } from "../core/stamp";
 import type { Outbox } from "../courier/courier";
 import type { OutLine } from "../courier/plan";
 import type { Drawer } from "./drawer";
 import type { Incarnation, OpRow } from "./open";
 import type { Settlement } from "./ops_store";
-import { renumber } from "./renumber";
+
+const decoder = new TextDecoder();
 
 export function make_outbox(drawer: Drawer): Outbox {
   const { ops, ports } = drawer;
@@ -41,6 +43,8 @@ export function make_outbox(drawer: Drawer): Outbox {
         touched.add(one.row.rec);
       }
       drawer.remember();
+      // What a server set back has lost is unsent again, and unsent work shows whatever the scope (property 6).
+      if (after < before) drawer.refresh_overlay();
       drawer.model.touch([...touched]);
       drawer.events.records([...touched]);
     });
@@ -71,7 +75,7 @@ export function make_outbox(drawer: Drawer): Outbox {
           drawer.own.all().find((one) => one.row.dev === row.dev && one.row.n === row.n)?.line ??
           (await drawer.to_own(row)).line;
         if (line === null) throw new SealedWork();
-        lines.push({ dev: row.dev, n: row.n, h: row.h, line });
+        lines.push({ dev: row.dev, n: row.n, h: row.h, text: decoder.decode(line) });
       }
       const head = lines[0];
       const dev = head === undefined ? new_dev(ports.random(10)) : forked_dev(make_stamp(head.dev, head.n, head.h));
@@ -121,7 +125,8 @@ export function make_outbox(drawer: Drawer): Outbox {
       for (const row of await ops.range(dev, from, limit)) {
         if (row.n !== from + out.length) break;
         const held = drawer.own.of(row.rec).find((one) => one.row.dev === row.dev && one.row.n === row.n);
-        const line = row.line ?? held?.line ?? (row.sealed === null ? null : await drawer.keys.unseal(row.sealed));
+        const told = row.erased ? erased_line(row.h, row.rec) : row.line;
+        const line = told ?? held?.line ?? (row.sealed === null ? null : await drawer.keys.unseal(row.sealed));
         if (line === null) break; // sealed while nobody is unlocked: it and what follows wait
         out.push({ n: row.n, h: row.h, line, group: row.group });
       }
@@ -130,7 +135,10 @@ export function make_outbox(drawer: Drawer): Outbox {
     settle,
     rewind: async (dev, from) => {
       const chain = chain_of(dev);
+      // A node that has less than its town's backups hold must catch up by itself: from here it would be sent a chain with a hole.
+      if (chain !== undefined && from <= chain.n && (await ops.one(dev, from)) === undefined) return false;
       if (chain !== undefined) await settle_at(chain, from - 1);
+      return true;
     },
     fork,
     flying: (range) => {

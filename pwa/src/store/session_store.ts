@@ -4,9 +4,10 @@
  * forget people because a server said 401. Invariant: the device token, which lies in clear, only delivers; to receive
  * takes the token of a person who unlocked since the app was started (it stays in memory when the screen is locked).
  */
-import type { Session, SessionUser } from "../engine_types";
+import type { Session, SessionUser, Todo } from "../engine_types";
 import type { Keyring, Sealed } from "./keys";
-import type { Databases } from "./open";
+import { change_keys, type Databases } from "./open";
+import { is_full } from "./room";
 
 export interface StoredUser {
   id: string;
@@ -16,6 +17,8 @@ export interface StoredUser {
   scopes: string[];
   grant_id: string;
   grant_token: Sealed;
+  username?: string;
+  todo?: Todo[];
 }
 
 export interface StoredSession {
@@ -32,6 +35,9 @@ export interface StoredSession {
   skew_s: number;
   /** Names of colleagues, sealed, and when they were asked for (device clock, only to ask again). */
   names: { at: number; sealed: Sealed } | null;
+  lock_minutes: number;
+  /** Sign-ins that ended here without a network: the server has still to be told. */
+  sign_outs: string[];
 }
 
 const EMPTY: StoredSession = {
@@ -46,6 +52,8 @@ const EMPTY: StoredSession = {
   lost: 0,
   skew_s: 0,
   names: null,
+  lock_minutes: 0,
+  sign_outs: [],
 };
 
 const own_origin = (): string => globalThis.location?.origin ?? "";
@@ -74,6 +82,8 @@ export class SessionStore {
       station: null,
       scopes: [],
       needs_login: false,
+      todo: [],
+      lock_minutes: 0,
       pin_wait_until_ms: 0,
     };
   }
@@ -85,14 +95,23 @@ export class SessionStore {
     this.refresh();
   }
 
+  /** Changes what is stored, not what this page last read: two saves at once keep both changes. */
   async save(change: Partial<StoredSession>): Promise<void> {
-    const next = { ...this.stored, ...change };
-    await this.#dbs.keys.use(async (db) => {
-      const tx = db.transaction("kv", "readwrite", { durability: "strict" });
-      await Promise.all([tx.store.put(next, "session"), tx.done]);
+    this.stored = await change_keys(this.#dbs, async (tx) => {
+      const held = (await tx.store.get("session")) as StoredSession | undefined;
+      const next = { ...EMPTY, ...held, ...change };
+      await tx.store.put(next, "session");
+      return next;
     });
-    this.stored = next;
     this.refresh();
+  }
+
+  /** How far the clock is off; the server says it with each answer, so without room it is just said again. */
+  async note_skew(skew_s: number): Promise<void> {
+    if (skew_s === this.stored.skew_s) return;
+    await this.save({ skew_s }).catch((error: unknown) => {
+      if (!is_full(error)) throw error;
+    });
   }
 
   /** Where to look for the server. The page's own address comes first: to it nothing has to be allowed. */
@@ -170,6 +189,7 @@ export class SessionStore {
     const { device, town, users, station_code } = this.stored;
     const face_of = (user: StoredUser): SessionUser => ({
       id: user.id,
+      username: user.username ?? "",
       name: user.name,
       roles: user.roles,
       stations: user.stations,
@@ -188,6 +208,8 @@ export class SessionStore {
         : null;
     this.face.scopes = open?.scopes ?? [];
     this.face.needs_login = this.needs_login;
+    this.face.todo = open?.todo ?? [];
+    this.face.lock_minutes = this.stored.lock_minutes;
     this.face.phase =
       device === null ? "new" : open !== null ? "open" : Object.keys(users).length > 0 ? "locked" : "enrolled";
   }

@@ -4,6 +4,7 @@
  */
 import { field_of, type Kind } from "../core/fields";
 import { counter_state, disputes, log_entries, op_times, set_values, shown_value } from "../core/merge_kinds";
+import type { WireState } from "../core/op";
 import { type FoldRecord, to_wire } from "../core/record";
 import type { Rec } from "../engine_types";
 
@@ -18,23 +19,25 @@ function nest(v: Record<string, any>, name: string, value: unknown): void {
 }
 
 export function show(record: FoldRecord, kind: Kind | undefined): Rec {
-  const state = to_wire(record);
+  let wire: WireState | undefined;
   const v: Record<string, any> = {};
   const counters: Rec["counters"] = {};
   const sets: Rec["sets"] = {};
   const logs: Rec["logs"] = {};
-  for (const name of Object.keys(state.reg ?? {})) nest(v, name, shown_value(record, name, field_of(kind, name)));
-  for (const name of Object.keys(state.ctr ?? {})) {
+  for (const [name, live] of record.reg)
+    if (live.length > 0) nest(v, name, shown_value(record, name, field_of(kind, name)));
+  for (const name of record.ctr.keys()) {
     const counter = counter_state(record, name);
     counters[name] = counter;
     v[name] = counter.value;
   }
-  for (const name of Object.keys(state.set ?? {})) {
+  for (const [name, live] of record.sets) {
+    if (live.length === 0) continue;
     const values = set_values(record, name);
     sets[name] = values;
     v[name] = values;
   }
-  for (const name of Object.keys(state.log ?? {})) logs[name] = log_entries(record, name);
+  for (const [name, entries] of record.log) if (entries.length > 0) logs[name] = log_entries(record, name);
   for (const field of Object.values(kind?.fields ?? {})) {
     if (["set", "file", "track"].includes(field.merge)) {
       sets[field.name] ??= [];
@@ -49,13 +52,17 @@ export function show(record: FoldRecord, kind: Kind | undefined): Rec {
   return {
     id: record.id,
     kind: record.kind,
-    scope: state.scope,
+    scope: record.scope,
     v,
     disputed: disputes(record),
     counters,
     sets,
     logs,
-    state,
+    // Asked for by few, and written anew it costs as much as everything else here.
+    get state() {
+      wire ??= to_wire(record);
+      return wire;
+    },
     created_at: id_time(record.id) ?? times.first,
     updated_at: times.last,
     delivery: "delivered",

@@ -4,12 +4,10 @@
  * Must not: fold, decrypt, or touch the outbox. Invariants: a row overrides a pack entry of the same id with a seq that
  * is not newer; ids and seqs of sealed records stay readable so that digests and purge counts are exact while locked.
  */
+import type { ScopeDigest } from "./digest";
 import type { Databases, PackRow, ViewRow } from "./open";
-
-export interface ScopeDigest {
-  count: number;
-  xor: string;
-}
+import { join_states, text_of } from "./pack";
+import { place_plain } from "./view_load";
 
 export interface ViewMeta {
   cursor: string | null;
@@ -18,10 +16,22 @@ export interface ViewMeta {
   /** Scopes whose snapshot is complete (P-29). */
   complete: string[];
   granted: string[];
+  /** Those of the granted scopes of which this device may hold the common kinds only (P-45). */
+  masked: string[];
+  common: string[];
   as_of_ms: number | null;
 }
 
-export const EMPTY_META: ViewMeta = { cursor: null, seq: 0, digests: {}, complete: [], granted: [], as_of_ms: null };
+export const EMPTY_META: ViewMeta = {
+  cursor: null,
+  seq: 0,
+  digests: {},
+  complete: [],
+  granted: [],
+  masked: [],
+  common: [],
+  as_of_ms: null,
+};
 
 const META = "meta";
 
@@ -85,9 +95,54 @@ export class ViewStore {
       for (const row of await rows.index("scope").getAll(scope)) {
         await rows.put({ ...row, scope: "", gone: true, text: null, sealed: null });
       }
-      for (const id of replaced) await rows.delete(id);
+      // Mostly there are none: a snapshot names thousands of records, and each request costs.
+      const single = new Set(await rows.getAllKeys());
+      for (const id of replaced) if (single.has(id)) await rows.delete(id);
       for (const pack of packs) await tx.objectStore("packs").put(pack);
       await tx.objectStore("meta").put(meta, META);
+      await tx.done;
+    });
+  }
+
+  /** These records of a scope go. Needs no key: a sealed part of a pack goes whole, the digest fetches what it should have kept. */
+  async drop(scope: string, ids: ReadonlySet<string>, meta: ViewMeta): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows", "meta"], "readwrite", { durability: "strict" });
+      const packs = tx.objectStore("packs");
+      for (const pack of await packs.getAll(IDBKeyRange.bound([scope, 0], [scope, Infinity]))) {
+        const kept = place_plain(pack).filter((one) => !ids.has(one.id));
+        const plain = join_states(kept.map((one) => ({ ...one, text: text_of(one.text) })));
+        const open = !pack.sealed_ids.some(([id]) => ids.has(id));
+        const sealed = open ? {} : { sealed: null, sealed_ids: [] };
+        await packs.put({ ...pack, plain: plain.text, plain_ids: plain.ids, ...sealed });
+      }
+      const rows = tx.objectStore("rows");
+      for (const row of await rows.index("scope").getAll(scope)) {
+        if (ids.has(row.id)) await rows.put({ ...row, scope: "", gone: true, text: null, sealed: null });
+      }
+      await tx.objectStore("meta").put(meta, META);
+      await tx.done;
+    });
+  }
+
+  /** Erased records of which a pack may still hold an older copy. */
+  async erased_rows(): Promise<ViewRow[]> {
+    return (await this.#dbs.view.use((db) => db.getAll("rows"))).filter((row) => row.erased);
+  }
+
+  /** Packs written anew and the rows they were written for; a pack another page has replaced meanwhile stays, and so do the rows. */
+  async put_packs(packs: readonly PackRow[], rows: readonly ViewRow[]): Promise<void> {
+    await this.#dbs.view.use(async (db) => {
+      const tx = db.transaction(["packs", "rows"], "readwrite", { durability: "strict" });
+      const held = await Promise.all(packs.map((pack) => tx.objectStore("packs").get([pack.scope, pack.part])));
+      const now = await Promise.all(rows.map((row) => tx.objectStore("rows").get(row.id)));
+      const same = held.every((pack) => pack !== undefined) && rows.every((row, i) => now[i]?.seq === row.seq);
+      if (same) {
+        await Promise.all([
+          ...packs.map((pack) => tx.objectStore("packs").put(pack)),
+          ...rows.map((row) => tx.objectStore("rows").put(row)),
+        ]);
+      }
       await tx.done;
     });
   }

@@ -5,62 +5,50 @@ Every test gets a fresh copy of a database built once per run, on SQLite and on 
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
 from server.centre.reader import Reader
-from server.db import db, migrate, reading
+from server.db import db, reading
 from tests.server.centre.town import HEAD_READER, OPERATOR_READER, build_town
-from tests.server.ledger.postgres import cluster, create_database
-
-_numbers = itertools.count(1)
+from tests.tools.databases import copied, new_sqlite
 
 
-def _build(url: str) -> None:
-    migrate(db.init(url))
+def _build(url: str) -> str:
+    db.init(url)
     build_town()
     # Closing the last connection folds SQLite's write-ahead log into the file, so that the file alone can be copied.
     db.close()
+    return url
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def built_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the town, built once per database."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('centre') / 'town.db'}"
-        _build(url)
-        yield url
+        yield _build(new_sqlite(tmp_path_factory.mktemp("centre") / "town.db"))
         return
-    with cluster() as server:
-        url = create_database(server, "xunan_centre_template")
-        _build(url)
-        yield url
+    with copied(request.getfixturevalue("postgres_cluster"), request.getfixturevalue("postgres_template")) as url:
+        yield _build(url)
 
 
 @pytest.fixture
 def town(built_town: str, tmp_path: Path) -> Iterator[None]:
     """An open copy of the town."""
-    if built_town.startswith("sqlite"):
-        shutil.copy(built_town.removeprefix("sqlite:///"), tmp_path / "town.db")
-        db.init(f"sqlite:///{tmp_path / 'town.db'}")
+    with ExitStack() as stack:
+        if built_town.startswith("sqlite"):
+            shutil.copy(built_town.removeprefix("sqlite:///"), tmp_path / "town.db")
+            db.init(f"sqlite:///{tmp_path / 'town.db'}")
+        else:
+            server, _, template = built_town.rpartition("/")
+            db.init(stack.enter_context(copied(f"{server}/postgres", template)))
         yield
         db.close()
-        return
-    server, _, template = built_town.rpartition("/")
-    name = f"xunan_centre_{next(_numbers)}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    db.init(f"{server}/{name}")
-    yield
-    db.close()
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -95,6 +95,8 @@ def test_a_masked_field_cannot_be_filtered_or_sorted_by(session: Session, operat
 def test_references_come_with_their_names(session: Session, operator: Reader) -> None:
     listed = list_records(session, operator, "person", ListQuery(q="欧阳"), NOW_MS)
     assert listed["refs"][SHELTER] == "中学体育馆"
+    # A block stands by its code in a record, and by its name on a screen.
+    assert list_records(session, operator, "hazard", ListQuery(), NOW_MS)["refs"]["B-1"] == "幸福小区"
 
 
 def test_titles_of_referenced_people_are_masked(session: Session, operator: Reader) -> None:

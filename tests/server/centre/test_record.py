@@ -46,6 +46,12 @@ def test_history_tells_who_when_on_which_device_and_what_he_saw(session: Session
     assert severity["bases"] == [first["stamp"]]
 
 
+def test_the_initials_of_a_name_are_masked_like_the_name(session: Session, operator: Reader) -> None:
+    told = orjson.dumps([record_detail(session, operator, PERSON), history(session, PERSON, "person")]).decode()
+    assert '"pinyin"' in told
+    assert "oycs" not in told
+
+
 def test_history_gives_device_time_corrected_time_and_time_of_receipt(session: Session) -> None:
     last = history(session, DISPUTED, "hazard")["items"][0]
     assert last["skew"] == -41
@@ -118,7 +124,7 @@ def test_what_was_set_aside_is_shown_with_its_reason(session: Session, operator:
 
 
 def test_unmasking_leaves_its_trace_before_it_shows_anything(town: None, operator: Reader) -> None:
-    shown = unmask(db.session(), operator, RIGHTS, PERSON, ["name", "phone", "block"], "台风转移通知家属", NOW_MS)
+    shown = unmask(db.session(), operator, RIGHTS, PERSON, ["name", "phone", "block"], "台风转移通知家属", NOW_MS, 300)
     assert shown["values"] == {"name": FULL_NAME, "phone": PHONE}
     with reading() as session:
         from sqlalchemy import select
@@ -136,9 +142,9 @@ def test_unmasking_another_stations_person_is_refused_without_a_trace(town: None
     from tests.server.centre.town import PERSON_C
 
     with pytest.raises(ProblemError):
-        unmask(db.session(), head, RIGHTS, PERSON_C, ["name"], "好奇看看", NOW_MS)
+        unmask(db.session(), head, RIGHTS, PERSON_C, ["name"], "好奇看看", NOW_MS, 300)
 
 
 def test_only_personal_fields_can_be_unmasked(town: None, operator: Reader) -> None:
     with pytest.raises(ProblemError):
-        unmask(db.session(), operator, RIGHTS, MAJOR, ["title"], "没有必要", NOW_MS)
+        unmask(db.session(), operator, RIGHTS, MAJOR, ["title"], "没有必要", NOW_MS, 300)

@@ -117,10 +117,9 @@ def _reference() -> None:
 def _station_work() -> None:
     device = Device("hand-a", CALLER)
     point = {"lat_e7": 309002000, "lon_e7": 1219502000, "acc_dm": 50}
-    device.create_hazard(MAJOR, code="A-0001", title="消防通道堵塞", severity="major", point=point, due=day(3), found_by=PATROLLER)
+    device.create_hazard(MAJOR, code="A-0001", title="消防通道堵塞", severity="major", point=point, due=day(3), found_by=PATROLLER, block="B-1")
     device.create_hazard(OVERDUE, code="A-0002", title=FORMULA, status="rectifying", due=day(-1), place="3号楼")
     base = device.create_hazard(DISPUTED, code="A-0003", title="外墙脱落", severity="general")
-    device.create_hazard(CLOSED, code="A-0004", title="已处理的楼道堆物", status="closed")
     device.write(ITEM, "stock_item", {n: reg(v) for n, v in {"scope": STATION, "name": "防洪沙袋", "min_level": 100, "level": "station", "unit": "只"}.items()})
     device.write(LOT, "stock_lot", {n: reg(v) for n, v in {"scope": STATION, "item": ITEM, "lot_no": "L1", "expiry": day(10), "condition": "intact"}.items()} | {"on_hand": {"k": "inc", "v": 60, "b": []}})
     device.write(OLD_LOT, "stock_lot", {n: reg(v) for n, v in {"scope": STATION, "item": ITEM, "lot_no": "L0", "expiry": day(-10), "condition": "intact"}.items()} | {"on_hand": {"k": "inc", "v": 80, "b": []}})
@@ -148,6 +147,7 @@ def _station_work() -> None:
     # Two people, neither having seen the other: the patroller of the second device says 重大, the head closes it as 一般 checked.
     scope_base = base
     second = Device("hand-b", Caller("d_hand_b", ("town", STATION)), user=HEAD)
+    second.create_hazard(CLOSED, code="A-0004", title="已处理的楼道堆物", status="closed")
     device.write(DISPUTED, "hazard", {"severity": {"k": "reg", "v": "major", "b": [scope_base], "p": "general"}, "place": reg("南墙")})
     second.write(DISPUTED, "hazard", {"severity": {"k": "reg", "v": "general", "b": [scope_base], "p": "general"}}, skew=-41)
     device.send(rx_at=NOW_MS - 900)

@@ -9,16 +9,17 @@ import pytest
 from flask import Flask
 
 from server import create_app
-from server.accounts import service
+from server.accounts import hashing, service
 from server.db import db, unit
 from server.settings import Settings
 from tests.server.edge.people import AT, PASSWORD, STATION_CODE, Person
-from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def app(ledger_url: str, tmp_path: Path) -> Iterator[Flask]:  # noqa: F811
-    """An app with users admin, operator, head, patroller and stranger (of another station)."""
+def app(ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """An app with users admin, operator, head, patroller and stranger (of another station). Its codes are hashed quickly, as no other process reads them."""
+    monkeypatch.setattr(hashing, "TIME_COST", 1)
+    monkeypatch.setattr(hashing, "MEMORY_KIB", 8)
     settings = Settings(database_url=ledger_url, data_dir=tmp_path / "data", pwa_dir=tmp_path / "pwa", login_lock_seconds=60, log_level="ERROR")
     made = create_app(settings)
     made.testing = True

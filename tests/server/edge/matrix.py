@@ -25,7 +25,7 @@ from tests.server.files.tus_client import OCTETS, Tus, key_of, metadata
 
 MARK = "七站专有标记"
 OTHER_CODE = "310199101008"
-HAZARD, PERSON, PHOTO = "0198-hazard", "0198-person", b"bytes of a photo"
+HAZARD, PERSON, PATROL, PHOTO = "0198-hazard", "0198-person", "0198-patrol", b"bytes of a photo"
 
 PUBLIC = ("nobody", "device", "patroller", "head", "operator", "admin")
 DEVICE = PUBLIC[1:]
@@ -33,6 +33,8 @@ USER = PUBLIC[2:]
 READ = PUBLIC[3:]
 TOWN = PUBLIC[4:]
 ADMIN = PUBLIC[5:]
+# Another server of ours: a device of a kind of its own, and no person.
+NODE = ("node",)
 
 Request = tuple[str, dict[str, Any]]
 
@@ -53,9 +55,13 @@ class Town:
         self.foreign = person("chief08")
         self.foreign_patroller = person("stranger")
         self.callers["device"] = self._bare_device()
+        with app.app_context(), unit() as session:
+            hub = service.add_device(session, AT, "node", "hub", None, None)
+        self.callers["node"] = Client(app, hub.token, hub.token, "", "y" * 16)
         self.writer = person("patroller")
         self.push({"scope": reg(SCOPE), "title": reg(MARK)}, HAZARD)
         self.push({"scope": reg(SCOPE), "name": reg(MARK), "phone": reg("13800001234")}, PERSON, "person")
+        self.push({"scope": reg(SCOPE), "code": reg(MARK)}, PATROL, "patrol")
         tus = Tus(self.writer)
         tus.attach(tus.upload(PHOTO))
         self.station_device()
@@ -74,6 +80,12 @@ class Town:
         assert self.push({"scope": reg(SCOPE), "title": reg([MARK])}, f"0198-bad-{self.writer.n}") == "quarantined"
         with self.app.app_context():
             return int(db.session.execute(text("SELECT MAX(id) FROM quarantine")).scalar_one())
+
+    def new_person(self) -> str:
+        """A fresh person of station 007."""
+        rec = f"0198-person-{self.writer.n}"
+        assert self.push({"scope": reg(SCOPE), "name": reg("李四")}, rec, "person") == "applied"
+        return rec
 
     def station_device(self) -> str:
         """A fresh device of station 007."""
@@ -124,9 +136,8 @@ def octets(path: str, data: bytes = b"", **headers: str) -> Callable[[Town], Req
     return lambda _town: (path, {"headers": {"Tus-Resumable": "1.0.0", **named}, "data": data, "content_type": OCTETS})
 
 
-def sync_request(town: Town) -> Request:
-    head = {"protocol": 1, "dev": "abcdefghijklmnop", "from": 1, "prev_h": GENESIS, "cursor": None, "schema": 1}
-    return "/sync", {"data": json.dumps(head).encode(), "content_type": "application/x-ndjson"}
+def ndjson(path: str, head: dict[str, Any]) -> Callable[[Town], Request]:
+    return lambda _town: (path, {"data": json.dumps(head).encode(), "content_type": "application/x-ndjson"})
 
 
 def bundle(_town: Town) -> Request:
@@ -151,11 +162,12 @@ MATRIX: dict[str, Row] = {
     "accounts.colleagues": Row(USER, get("/colleagues"), foreign="absent", shows=False),
     "accounts.users": Row(ADMIN, send("/admin/users/list", {})),
     "accounts.user": Row(ADMIN, user_deed("")),
-    "accounts.new_user": Row(ADMIN, send("/admin/users", {"username": "fresh", "name": "新", "password": PASSWORD}), (201,)),
+    "accounts.new_user": Row(ADMIN, send("/admin/users", {"username": "fresh", "name": "新"}), (201,)),
     "accounts.rename_user": Row(ADMIN, user_deed("", {"name": "改"})),
     "accounts.block_user": Row(ADMIN, user_deed("/block")),
     "accounts.unblock_user": Row(ADMIN, user_deed("/unblock")),
-    "accounts.reset_password": Row(ADMIN, user_deed("/password", {"password": PASSWORD})),
+    "accounts.reset_password": Row(ADMIN, user_deed("/password")),
+    "accounts.reset_factor": Row(ADMIN, user_deed("/reset-factor")),
     "accounts.end_sessions": Row(ADMIN, user_deed("/end-sessions")),
     "accounts.posts": Row(ADMIN, get("/admin/posts")),
     "accounts.new_post": Row(
@@ -166,7 +178,7 @@ MATRIX: dict[str, Row] = {
     "accounts.revoke_device": Row(TOWN, lambda t: (f"/admin/devices/{t.station_device()}/revoke", {})),
     "accounts.device_code": Row(READ, send("/admin/device-codes", {"name": "甲", "station_code": STATION_CODE}), (201,), "forbidden"),
     "accounts.audit_log": Row(ADMIN, get("/admin/audit")),
-    "sync.sync": Row(DEVICE, sync_request, foreign="absent"),
+    "sync.sync": Row(DEVICE, ndjson("/sync", {"protocol": 1, "dev": "abcdefghijklmnop", "from": 1, "prev_h": GENESIS, "cursor": None, "schema": 1}), foreign="absent"),
     "sync.snapshot_list": Row(USER, get("/snapshots"), foreign="absent", shows=False),
     "sync.snapshot": Row(USER, get(f"/snapshots/{SCOPE}"), foreign="hidden"),
     "live.live": Row(DEVICE, get("/live")),
@@ -196,11 +208,30 @@ MATRIX: dict[str, Row] = {
     "centre.centre_device_revoke": Row(READ, lambda t: (f"/centre/devices/{t.station_device()}/revoke", {}), foreign="hidden"),
     "centre.centre_documents": Row(READ, get("/centre/documents"), foreign="absent", shows=False),
     "centre.centre_export": Row(READ, send("/centre/export/hazard.xlsx", {}), foreign="absent"),
+    "centre.centre_track": Row(READ, send(f"/centre/patrols/{PATROL}/track.gpx", {}), foreign="hidden"),
     "centre.centre_unmask": Row(
         READ, send("/centre/unmask", {"rec": PERSON, "fields": ["phone"], "reason": "核对联系方式"}), foreign="hidden"
     ),
     "centre.centre_list": Row(READ, send("/centre/list/hazard", {}), foreign="absent"),
     "accounts.password": Row(USER, send("/password", {"old": "", "new": ""}), (422,)),
-    # Last: it ends the sign-in of whoever asks.
+    "accounts.confirm": Row(USER, send("/session/confirm", {"password": PASSWORD})),
+    "accounts.alive": Row(USER, send("/session/alive", {})),
+    "accounts.own_sessions": Row(USER, get("/sessions"), foreign="absent", shows=False),
+    "accounts.end_session": Row(USER, send("/sessions/g_unknown/end", {}), (404,)),
+    "accounts.ended_sessions": Row(DEVICE, send("/sessions/ended", {"grants": ["g_unknown"]})),
+    "accounts.factor": Row(USER, get("/second-factor")),
+    "accounts.begin_factor": Row(USER, send("/second-factor/begin", {})),
+    "accounts.confirm_factor": Row(USER, send("/second-factor/confirm", {"code": "000000"}), (401, 409)),
+    "erasure.erasure_plan": Row(ADMIN, get(f"/admin/erasures/plan/{PERSON}")),
+    "erasure.erase_record": Row(ADMIN, lambda t: ("/admin/erasures", {"json": {"rec": t.new_person(), "why": "mistake"}})),
+    "erasure.erased": Row(ADMIN, get("/admin/erasures")),
+    "erasure.erasures_due": Row(ADMIN, get("/admin/erasures/due")),
+    "erasure.erase_due": Row(ADMIN, send("/admin/erasures/due", {"rule": "person_gone", "total": 1}), (409,)),
+    "nodes.meet": Row(NODE, ndjson("/nodes/meet", {"protocol": 1, "node": "other"})),
+    "nodes.exchange_accounts": Row(NODE, send("/nodes/accounts", {"node": "other", "known": "", "grant": [], "device": []})),
+    "nodes.files": Row(NODE, send("/nodes/files", {"after": [0, ""]})),
+    "nodes.read_file": Row(NODE, get(f"/nodes/files/{KEY}")),
+    # Last: they end sign-ins of whoever asks.
+    "accounts.end_other_sessions": Row(USER, send("/sessions/end-others", {})),
     "accounts.logout": Row(USER, lambda _t: ("/logout", {})),
 }

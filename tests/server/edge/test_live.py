@@ -17,7 +17,9 @@ from flask import Flask
 
 from server.settings import Settings
 from server.web.live import events, watcher
+from sync.stamp import GENESIS
 from tests.server.edge.people import SCOPE, Client, Person
+from tests.server.edge.test_limits_of_callers import desk_of, reg
 from tests.tools.serving import READY_SECONDS_MAX, ROOT, free_port
 
 THREADS = 4
@@ -38,9 +40,22 @@ def test_live_hints_name_only_the_callers_scopes(app: Flask) -> None:
     stream = events(frozenset({SCOPE}))
     assert next(stream).startswith(b":")
     watcher.tell({"station:other": 5})
-    watcher.tell({SCOPE: 6})
-    assert next(stream) in (b": still here\n\n", b'event: hint\ndata: {"scope":"' + SCOPE.encode() + b'","seq":6}\n\n')
+    assert next(stream) == b": still here\n\n"
+    seq = watcher.seq_by_scope.get(SCOPE, 0) + 1
+    watcher.tell({"station:other": seq, SCOPE: seq})
+    assert next(stream) == b'event: hint\ndata: {"scope":"%b","seq":%d}\n\n' % (SCOPE.encode(), seq)
     stream.close()
+
+
+def test_a_desk_hears_of_the_stations_its_lists_show(app: Flask, person: Person) -> None:
+    writer = person("patroller")
+    writer.sync([writer.line("0198-live", {"scope": reg(SCOPE), "title": reg("裂缝")})], 1, GENESIS)
+    opened = desk_of(app, "operator").call("GET", "/live", buffered=False)
+    told = iter(opened.response)
+    assert next(told).startswith(b":")
+    watcher.tell({SCOPE: watcher.seq_by_scope.get(SCOPE, 0) + 1})
+    assert SCOPE.encode() in next(told)
+    opened.close()
 
 
 def test_one_stream_more_than_allowed_is_told_to_come_later(app: Flask, person: Person) -> None:

@@ -20,6 +20,14 @@ from sqlalchemy.exc import OperationalError
 
 from server.accounts.models import User
 from server.db import unit
+from server.logs import configure_logs
+from sync.stamp import GENESIS
+from tests.server.edge.people import SCOPE, Person
+
+
+def reg(value: object) -> dict[str, object]:
+    return {"k": "reg", "v": value, "b": []}
+
 
 NAME, ID_NO, PHONE = "欧阳测试", "310115194001011234", "13800001234"
 PERSONAL = (NAME, ID_NO, PHONE, "ouyang.ceshi")
@@ -112,6 +120,25 @@ def test_lines_of_libraries_are_private_too(app: Flask) -> None:
         assert word not in stream.getvalue()
 
 
+def test_a_line_of_a_library_is_json_under_the_id_of_its_request(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    """ASVS V16.2.4."""
+
+    def speak() -> str:
+        try:
+            chained()
+        except Exception:
+            logging.getLogger("some.library").exception("pool %s", "closed")
+        return "spoken"
+
+    app.add_url_rule("/api/v1/speaks", "speaks", speak)
+    answer = app.test_client().get("/api/v1/speaks")
+    line = next(line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line.get("logger") == "some.library")
+    assert (line["event"], line["level"], line["request_id"]) == ("pool closed", "error", answer.headers["X-Request-Id"])
+    assert "IntegrityError" in line["exception"]
+    for word in PERSONAL:
+        assert word not in json.dumps(line, ensure_ascii=False)
+
+
 def test_gunicorn_says_what_failed_but_not_what_was_asked(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     # With several workers the file names a folder for their counters, and later tests would look for theirs there.
     monkeypatch.setenv("WEB_WORKERS", "1")
@@ -120,6 +147,7 @@ def test_gunicorn_says_what_failed_but_not_what_was_asked(capfd: pytest.CaptureF
     config.set("errorlog", "-")
     config.set("loglevel", chosen["loglevel"])
     log = chosen["logger_class"](config)
+    structlog.contextvars.bind_contextvars(request_id="9f2c41d07ab35e18")
     try:
         not_the_database()
     except ValueError:
@@ -127,7 +155,11 @@ def test_gunicorn_says_what_failed_but_not_what_was_asked(capfd: pytest.CaptureF
     for handler in log.error_log.handlers:
         handler.flush()
     told = capfd.readouterr().err
-    assert "ValueError" in told
+    line = json.loads(told)
+    assert (line["event"], line["level"], line["logger"]) == ("request failed", "error", "gunicorn.error")
+    assert "ValueError" in line["exception"]
+    assert line["request_id"] == "9f2c41d07ab35e18"
+    structlog.contextvars.clear_contextvars()
     for word in (*PERSONAL, "search"):
         assert word not in told
 
@@ -136,6 +168,21 @@ def test_a_line_of_ours_is_json_with_its_request(capsys: pytest.CaptureFixture[s
     structlog.get_logger("x").error("something", count=3)
     line = next(line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line["event"] == "something")
     assert (line["event"], line["count"], line["level"]) == ("something", 3, "error")
+
+
+def test_a_push_leaves_the_names_of_its_ops_under_the_id_of_its_request(app: Flask, person: Person, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("INFO")
+    client = person("patroller")
+    good = client.line("0198-a", {"scope": reg(SCOPE), "title": reg(NAME)})
+    bad = client.line("0198-b", {"scope": reg(SCOPE), "title": reg([1])})
+    answer = client.sync([good, bad], 1, GENESIS)
+    client.sync([client.line("0198-c", {"title": reg("x")})], 9, GENESIS)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first, second = (line for line in told if line["event"] == "pushed")
+    assert first["request_id"] == answer.headers["X-Request-Id"]
+    assert {name: first[name] for name in ("dev", "first", "last", "acked", "aside")} == {"dev": client.dev, "first": 1, "last": 2, "acked": 2, "aside": [2]}
+    assert (second["first"], second["resend_from"]) == (9, 3)
+    assert NAME not in json.dumps(told, ensure_ascii=False)
 
 
 def test_a_log_that_takes_no_line_stops_nothing(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

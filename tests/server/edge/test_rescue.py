@@ -112,6 +112,22 @@ def test_what_is_not_signed_by_the_device_is_set_aside(app: Flask, person: Perso
     assert verdicts(app, carrier.client.dev) == ["quarantined", "quarantined"]
 
 
+def test_an_operator_vouches_for_no_administrator(app: Flask, person: Person) -> None:
+    """A device that never registered a key proves nothing: whoever carries its bundle answers for it, with no more than his own rights."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    for who, outcome in (("operator", ["quarantined", "applied"]), ("admin", ["applied", "applied"])):
+        client = person("admin")
+        with app.app_context():
+            device = db.session.query(Grant.device_id).filter_by(user_id=client.user_id).order_by(Grant.created_at.desc(), Grant.id).first()[0]
+            db.session.rollback()
+        forged = Carrier(client, device, key)
+        for rec, kind, scope in ((f"0198-s-{who}", "setting", "town"), (f"0198-h-{who}", "hazard", SCOPE)):
+            line = client.line(rec, {"scope": reg(scope)}, kind, scope)
+            forged.ops.append({"dev": client.dev, "n": client.n, "h": client.h, "line": line.decode()})
+        assert carry(person(who), forged.bundle()).json["signature"] == "no_key"
+        assert verdicts(app, client.dev) == outcome, who
+
+
 def test_a_broken_chain_is_stored_up_to_the_break_and_the_bundle_is_kept(app: Flask, person: Person, carrier: Carrier) -> None:
     carrier.write("0198-c", "脱落")
     carrier.ops[1]["line"] = carrier.ops[1]["line"].replace("积水", "假的")

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
+from server.errors import CATALOGUE
 from server.web.endpoint import OPERATIONS
 from tests.server.edge.people import SCOPE, Person
 
@@ -136,6 +137,22 @@ def test_the_entry_page_is_never_cached_and_assets_for_ever(app: Flask) -> None:
     assert client.get("/assets/../../secret.txt").status_code == 404
 
 
+def test_an_asset_goes_out_as_the_build_packed_it(app: Flask) -> None:
+    assets = app.extensions["xunan"].pwa_dir / "assets"
+    assets.mkdir(parents=True)
+    (assets / "a.js").write_text("1;" * 900)
+    (assets / "a.js.gz").write_bytes(gzip.compress((assets / "a.js").read_bytes()))
+    client = app.test_client()
+    packed = client.get("/assets/a.js", headers={"Accept-Encoding": "gzip"})
+    plain = client.get("/assets/a.js", headers={"Accept-Encoding": "identity, gzip;q=0"})
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.mimetype == plain.mimetype == "text/javascript"
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert "Accept-Encoding" in plain.headers["Vary"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -152,3 +169,16 @@ def test_the_entry_page_is_never_cached_and_assets_for_ever(app: Flask) -> None:
 def test_a_nul_is_refused_before_it_reaches_the_database(person: Person, method: str, path: str, body: dict[str, object] | None) -> None:
     answer = person("admin").call(method, path, **({} if body is None else {"json": body}))
     assert answer.json["code"] in ("invalid", "not_found"), answer.json
+
+
+def test_every_refusal_has_its_words_in_both_languages() -> None:
+    chinese = re.compile(r"[\u4e00-\u9fff]")
+    for code, problem in CATALOGUE.items():
+        assert re.fullmatch(r"[a-z_]+", code)
+        assert 400 <= problem.status < 600
+        for words in (problem.title_zh, problem.detail_zh):
+            assert chinese.search(words), code
+        for words in (problem.title, problem.detail):
+            assert words[0].isupper(), code
+            assert not chinese.search(words), code
+        assert set(re.findall(r"{\w+}", problem.detail_zh)) <= set(re.findall(r"{\w+}", problem.detail)), code

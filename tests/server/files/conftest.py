@@ -10,7 +10,6 @@ from flask import Flask
 from tests.server.edge.conftest import app, person  # noqa: F401 - fixtures
 from tests.server.edge.people import Client, Person
 from tests.server.files.tus_client import Tus
-from tests.server.ledger.conftest import ledger_url, postgres_cluster, postgres_template  # noqa: F401 - fixtures
 
 
 @pytest.fixture

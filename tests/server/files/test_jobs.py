@@ -173,7 +173,7 @@ def test_a_real_worker_does_what_the_table_says(app: Flask, tmp_path: Path) -> N
     source = tmp_path / "source"
     source.write_bytes(data)
     with app.app_context():
-        assert app.extensions["xunan_uploads"].adopt(db.session(), key, source, "image/jpeg", AT)
+        assert app.extensions["xunan_uploads"].adopt(db.session(), key, source, "image/jpeg", ["d_1"], AT)
     with valkey(tmp_path) as (url, _):
         bell(url)()
         environment = os.environ | {

@@ -84,10 +84,18 @@ def test_bytes_that_are_not_what_was_announced_are_set_aside_and_a_second_try_st
     assert tus.upload(DATA) == KEY
 
 
-def test_the_same_content_is_sent_once_whoever_has_it(tus: Tus, signed_in: SignIn) -> None:
+def test_bytes_that_were_set_aside_do_not_fill_the_disk(tus: Tus, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.files.tus.REJECTED_BYTES_MAX", 2 * len(DATA))
+    for number in range(4):
+        tus.create(KEY, len(DATA))
+        tus.patch(KEY, 0, bytes([number]) * len(DATA))
+    rejected = sorted((app.extensions["xunan"].data_dir / "rejected").iterdir())
+    assert [path.read_bytes()[0] for path in rejected] == [2, 3], "the newest are kept for a person"
+
+
+def test_a_device_sends_the_same_content_once(tus: Tus) -> None:
     tus.upload(DATA)
-    other = signed_in("stranger")
-    answer = other.create(KEY, len(DATA))
+    answer = tus.create(KEY, len(DATA))
     assert answer.status_code in (200, 201)
     assert answer.headers["Upload-Offset"] == str(len(DATA))
 
@@ -242,4 +250,5 @@ def test_a_full_disk_is_told_and_loses_nothing(tus: Tus, monkeypatch: pytest.Mon
     with monkeypatch.context() as patched:
         patched.setattr("server.files.tus.FREE_BYTES_MIN", 1 << 62)
         assert code_of(tus.create(key_of(b"other"), 5)) == "storage_full"
+        assert code_of(tus.patch(KEY, 500, DATA[500:])) == "storage_full", "nor does one go on that was begun while there was room"
     assert tus.patch(KEY, 500, DATA[500:]).status_code == 204

@@ -62,7 +62,7 @@ class Tus:
             "scope": {"k": "reg", "v": scope, "b": []},
             "file": {"k": "add", "v": {"sha256": key, "size": 1, "mime": "image/jpeg", "role": "photo"}},
         }
-        line = self.client.line(f"0198-{key[:12]}-{first}", fields, kind="attachment", scope=scope)
+        line = self.client.line(f"0198-{key[:12]}-{self.client.dev[:8]}-{first}", fields, kind="attachment", scope=scope)
         answer = self.client.sync([line], first, prev_h)
         assert answer.json["verdicts"][0]["v"] == "applied", answer.json
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+from sqlalchemy.orm import Session
 
 from server.db import db
 from server.ledger.sync import exchange
@@ -39,7 +40,7 @@ class Caller:
     """What `server.accounts` would hand over for a bearer token."""
 
     device_id: str
-    scopes: tuple[str, ...]
+    feeds: tuple[str, ...]
     rights: Rights = RIGHTS
     push_only: bool = False
 
@@ -107,10 +108,12 @@ class Device:
         }  # fmt: skip
         return b"\n".join([orjson.dumps(head | header), *self.lines]) + b"\n"
 
-    def send(self, body: bytes | None = None, rx_at: int = START_MS + 10**9, **header: Any) -> dict[str, Any]:
-        """One exchange; a stored batch leaves the outbox and the page is taken in."""
+    def send(
+        self, body: bytes | None = None, rx_at: int = START_MS + 10**9, session: Session | None = None, **header: Any
+    ) -> dict[str, Any]:
+        """One exchange (with another node when a session of its is given); a stored batch leaves the outbox and the page is taken in."""
         answer: dict[str, Any] = orjson.loads(
-            exchange(db.session(), self.caller, self.body(**header) if body is None else body, rx_at)
+            exchange(session or db.session(), self.caller, self.body(**header) if body is None else body, rx_at)
         )
         if body is None and answer.get("resend_from") is None and not answer.get("fork"):
             self.lines, self.first, self.prev_h = [], self.n + 1, self.h

@@ -3,9 +3,10 @@
  * Owns: query strings, refusals turned into words, downloads, the shapes of the answers screens use.
  * Must not: keep data between calls or write records (those are ops through engine.write).
  */
+import { problem_words } from "../../components/problems";
+import { ask_server } from "../../components/server";
 import { ERRORS } from "../../generated/errors";
 import { locale } from "../../i18n";
-import { use_engine } from "../../use";
 
 const PREFIX = "/api/v1";
 
@@ -33,7 +34,6 @@ export interface Row {
   kind: string;
   scope: string;
   station: string | null;
-  seq: number;
   in_dispute: boolean;
   created_at: number;
   updated_at: number;
@@ -106,6 +106,7 @@ export interface Detail extends Names {
   related: Related[];
   created_at?: number;
   updated_at?: number;
+  erased?: { at: number; why: string; by: string };
 }
 export interface Change {
   field: string;
@@ -161,18 +162,17 @@ export function with_query(path: string, query: Query = {}): string {
 function problem(cause: unknown): CentreError {
   const { code, status } = cause as { code?: string; status?: number };
   const known = code === undefined ? undefined : ERRORS[code];
-  const en = locale.value === "en";
-  if (known !== undefined)
-    return new CentreError(code ?? "", en ? known.detail : known.detail_zh, status ?? known.status);
-  const words = en
-    ? "The server did not answer. What you see is the last answer."
-    : "服务器没有回应。页面上是上一次的数据。";
+  if (known !== undefined) return new CentreError(code ?? "", problem_words(cause), status ?? known.status);
+  const words =
+    locale.value === "en"
+      ? "The server did not answer. Check the network and try again."
+      : "服务器没有回应。请检查网络，稍后重试。";
   return new CentreError(code ?? "unreachable", words, status ?? 0);
 }
 
 async function call(path: string, init?: RequestInit): Promise<Response> {
   try {
-    return await use_engine().api(`${PREFIX}${path}`, init);
+    return await ask_server(`${PREFIX}${path}`, init);
   } catch (cause) {
     throw problem(cause);
   }

@@ -39,6 +39,25 @@ function plain_object(value: object): string {
     .join(" · ");
 }
 
+/** Kinds of merge whose values are entries. */
+const IN_A_LOG: ReadonlySet<string> = new Set(["append", "track"]);
+const ENTRY_KEYS = ["name", "what", "status", "reason", "method", "floor", "note", "expected", "counted"];
+/** Where the words for a code in an entry stand; free text has none and is shown as it is. */
+const ENTRY_WORDS: Record<string, string> = { reason: "gap", method: "checkin", what: "pause" };
+/** One entry of a log (a check-in, a pause, a gap of the track) in words. */
+export function entry_text(kind: string, entry: Record<string, any>): string {
+  const told: Record<string, any> = { ...entry, name: entry["name"] || entry["block"] };
+  const words = ENTRY_KEYS.filter((key) => told[key] !== undefined && told[key] !== "" && told[key] !== null).map(
+    (key) =>
+      key === "status"
+        ? choice_label(field_of(kind, "status")?.choices ?? "", told[key])
+        : w_or(ENTRY_WORDS[key] ?? key, String(told[key])),
+  );
+  const from = entry["at"] ?? entry["from"] ?? entry["t0"];
+  const to = entry["to"] ?? entry["t1"];
+  return [from ? moment(from) : "", to ? `→ ${moment(to)}` : "", ...words].filter(Boolean).join(" ");
+}
+
 export function show(kind: string, name: string, value: any, names: Partial<Names> = {}): string {
   if (value === null || value === undefined || value === "") return "";
   const field = field_of(kind, name);
@@ -46,7 +65,7 @@ export function show(kind: string, name: string, value: any, names: Partial<Name
   if (typeof value === "boolean") return w(value ? "common.yes" : "common.no");
   if (field?.choices) {
     const codes: unknown[] = Array.isArray(value) ? value : [value];
-    return codes.map((code) => choice_label(field.choices as string, code)).join("、");
+    return codes.map((code) => choice_label(field.choices as string, code)).join(w("common.and"));
   }
   if (field?.type === "time") return moment(value);
   if (field?.type === "user") return names.users?.[value] ?? String(value);
@@ -54,14 +73,15 @@ export function show(kind: string, name: string, value: any, names: Partial<Name
   if (field?.type === "point" && typeof value === "object") {
     return `${(value.lon_e7 / 1e7).toFixed(5)}, ${(value.lat_e7 / 1e7).toFixed(5)}`;
   }
-  if (field?.type === "geometry") return `${value.rings?.[0]?.length ?? 0} 点`;
+  if (field?.type === "geometry") return w("common.corners", { n: value.rings?.[0]?.length ?? 0 });
   if (Array.isArray(value)) {
     if (value.every((each) => typeof each !== "object"))
-      return value.map((each) => setting_word(String(each))).join("、");
-    return locale.value === "en" ? `${value.length} entries` : `${value.length} 条`;
+      return value.map((each) => names.refs?.[each] ?? setting_word(String(each))).join(w("common.and"));
+    return w("common.entries", { n: value.length });
   }
-  if (typeof value === "object") return plain_object(value);
-  return field?.unit ? `${value} ${field.unit}` : String(value);
+  if (typeof value === "object")
+    return IN_A_LOG.has(field?.merge ?? "") ? entry_text(kind, value) : plain_object(value);
+  return field?.unit ? `${value} ${field.unit}` : (names.refs?.[value] ?? String(value));
 }
 
 export function scope_name(scope: string, stations: Record<string, string>): string {

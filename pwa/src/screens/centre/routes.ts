@@ -17,6 +17,7 @@ export const PAGES = [
   "settings",
   "users",
   "audit",
+  "erasures",
 ] as const;
 export type Page = (typeof PAGES)[number];
 

@@ -6,6 +6,7 @@
 import { shallowRef } from "vue";
 import { add, log } from "../../desk";
 import { start_track, type TrackHandle } from "../../device/geolocation";
+import { GAP_MS } from "../../device/track";
 import type { Fix } from "../../device/track_codec";
 import { keep_screen_on, type ScreenLock } from "../../device/wake_lock";
 import type { Engine, Rec } from "../../engine";
@@ -13,7 +14,6 @@ import { to_ms } from "../../i18n";
 import { segments_of } from "./segments";
 
 const MIME = "application/x-xunan-track";
-const KILLED_MS = 60_000;
 
 export interface TrackView {
   patrol: string;
@@ -39,7 +39,17 @@ function show(patrol: string, state: TrackView["state"], fix?: Fix): void {
   track_view.value = { patrol, state, last: fix ?? before?.last ?? null, segments: segments_of(walked, paused_at) };
 }
 
-/** Begin or go on recording; a page opened again after being killed says so with a gap. */
+/** The last moment something is on record of: what came after it died with the page. */
+function known_until(rec: Rec): number {
+  const chunks = (rec.sets.track ?? []) as { t1: string }[];
+  const said = [...(rec.logs.gaps ?? []), ...(rec.logs.pauses ?? [])].map(
+    (entry) => entry.v as { to?: string; at?: string },
+  );
+  const times = [rec.v.started_at, ...chunks.map((chunk) => chunk.t1), ...said.map((one) => one.to ?? one.at)];
+  return Math.max(...times.map((time) => to_ms(time)));
+}
+
+/** Begin or go on recording; a page opened again after being killed says so with a gap, once there is a fix again. */
 export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
   if (current?.patrol === rec.id) return;
   if (current !== null) await close_recording();
@@ -56,11 +66,8 @@ export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
     recording.written = recording.written.then(() => engine.write([{ rec: rec.id, kind: "patrol", f }]));
   };
   const chunks = (rec.sets.track ?? []) as { seq: number; t1: string }[];
-  const last_ms = Math.max(0, ...chunks.map((chunk) => to_ms(chunk.t1)));
-  if (!paused && last_ms > 0 && engine.now() - last_ms > KILLED_MS)
-    write({
-      gaps: log({ from: new Date(last_ms).toISOString(), to: new Date(engine.now()).toISOString(), reason: "killed" }),
-    });
+  const known_ms = Math.min(engine.now(), known_until(rec));
+  const because = engine.now() - known_ms > GAP_MS ? "killed" : chunks.length > 0 ? "no_fix" : "started_late";
   recording.handle = start_track(
     {
       fix: (fix) => show(rec.id, "ok", fix),
@@ -76,11 +83,10 @@ export async function open_recording(engine: Engine, rec: Rec): Promise<void> {
         });
       },
     },
-    chunks.length,
+    { known_ms, because, first_seq: chunks.length, paused },
     () => engine.now(),
   );
-  if (paused) recording.handle.pause();
-  else recording.screen = keep_screen_on();
+  if (!paused) recording.screen = keep_screen_on();
 }
 
 export async function pause_recording(): Promise<void> {

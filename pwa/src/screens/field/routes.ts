@@ -1,12 +1,17 @@
-/** Addresses of the handheld screens. Owns the table only; every screen is loaded when first opened. */
+/** Addresses of the handheld screens. Owns the table only; every screen is loaded when first opened, but the one that stands first. */
 import type { RouteRecord } from "../../router";
+import UnlockScreen from "./UnlockScreen.vue";
+
+/** What follows the PIN: fetched while it is being typed. */
+export const load_home = () => import("./TodayScreen.vue");
 
 export const field_routes: RouteRecord[] = [
   { path: "/enrol", load: () => import("./EnrolScreen.vue") },
   { path: "/login", load: () => import("./LoginScreen.vue") },
+  { path: "/setup", load: () => import("./SetupScreen.vue") },
   { path: "/pin", load: () => import("./SetPinScreen.vue") },
-  { path: "/unlock", load: () => import("./UnlockScreen.vue") },
-  { path: "/today", tab: "today", load: () => import("./TodayScreen.vue") },
+  { path: "/unlock", load: async () => ({ default: UnlockScreen }) },
+  { path: "/today", tab: "today", load: load_home },
   { path: "/patrol", tab: "patrol", load: () => import("./PatrolListScreen.vue") },
   { path: "/patrol/:id", tab: "patrol", load: () => import("./PatrolScreen.vue") },
   { path: "/hazards", tab: "hazards", load: () => import("./HazardListScreen.vue") },

@@ -2,7 +2,10 @@
  * Rules of the field work that several screens share: own scope, next legal steps, what is due.
  * Owns the step tables (M-27, M-48) and thresholds. Pure apart from reading records; must not write.
  */
+import { field_of } from "../../core/fields";
+import { may_set } from "../../core/judge";
 import type { Engine, Rec } from "../../engine";
+import { KINDS } from "../../generated/kinds";
 import type { Key } from "../../i18n";
 import { days_until } from "../../i18n";
 
@@ -12,8 +15,23 @@ export function own_scope(engine: Engine): string {
   return station ? `station:${station}` : "town";
 }
 
-export const is_head = (engine: Engine): boolean =>
-  engine.session.user?.roles.some((role) => role !== "patroller") ?? false;
+/** The roles that count at the station in use: who heads one station is no head at another (P-44). */
+function roles_here(engine: Engine): string[] {
+  const user = engine.session.user;
+  const posts = user?.stations ?? [];
+  const here = posts.filter((post) => `station:${post.code}` === own_scope(engine));
+  return (user?.roles ?? []).filter(
+    (role) => here.some((post) => post.role === role) || !posts.some((post) => post.role === role),
+  );
+}
+
+export const is_head = (engine: Engine): boolean => roles_here(engine).some((role) => role !== "patroller");
+
+/** Whether who is unlocked may set this; the server would put it before a person otherwise (sync/judge.py). */
+export function may_choose(engine: Engine, kind: string, field: string, value: string): boolean {
+  const declared = field_of(KINDS[kind], field);
+  return declared === undefined || may_set(declared, value, roles_here(engine));
+}
 
 export interface NextStep {
   to: string;
@@ -72,7 +90,7 @@ export const TRANSFER_STEPS: Record<string, NextStep[]> = {
   arrived: [
     step("out", "transfer.out"),
     step("hospital", "transfer.hospital"),
-    step("returned", "transfer.returned", true),
+    step("returned", "transfer.returned"),
     step("missing", "transfer.missing"),
   ],
   hospital: [step("arrived", "transfer.arrived", true), step("returned", "transfer.returned")],
@@ -84,7 +102,7 @@ export const TRANSFER_STEPS: Record<string, NextStep[]> = {
   away: [
     step("notified", "transfer.notified"),
     step("arrived", "transfer.arrived"),
-    step("returned", "transfer.returned", true),
+    step("returned", "transfer.returned"),
   ],
   returned: [step("pending", "transfer.pending")],
 };
@@ -101,7 +119,6 @@ export const COUNT_ORDER = [
 ];
 
 export const EXPIRING_DAYS = 60;
-export const CONFIRM_DAYS = 183;
 
 export const is_open_hazard = (rec: Rec): boolean => rec.v.status !== "closed";
 export const is_overdue = (rec: Rec): boolean => is_open_hazard(rec) && days_until(rec.v.due) < 0;

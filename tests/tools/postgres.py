@@ -22,6 +22,8 @@ from typing import Any
 
 import psycopg
 
+from tests.tools.memory import in_memory
+
 START_SECONDS = 60
 
 
@@ -84,8 +86,7 @@ def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
             shutil.copytree(libs, folder / libs.name, symlinks=True)
     else:
         package = source
-    data = folder / "data"
-    data.mkdir(mode=0o700)
+    data = Path(tempfile.mkdtemp(prefix="xunan-pg-", dir=None if durable else in_memory()))
     if user is not None:
         nobody = pwd.getpwnam(user)
         os.chown(data, nobody.pw_uid, nobody.pw_gid)
@@ -105,6 +106,7 @@ def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
     finally:
         made.stop()
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(data, ignore_errors=True)
 
 
 def _await_ready(url: str, server: subprocess.Popen[bytes]) -> None:

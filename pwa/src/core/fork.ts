@@ -3,14 +3,14 @@
  * Owns the rewriting of lines and of parents that point at renumbered ops. Pure. Must not touch ops the server has or
  * ops already carried in a rescue file: their stamps are known to others.
  */
-import type { Fop } from "../core/op";
-import { chain, GENESIS, make_stamp, utf8 } from "../core/stamp";
+import type { Fop } from "./op";
+import { chain, GENESIS, make_stamp, utf8 } from "./stamp";
 
 export interface Line {
   dev: string;
   n: number;
   h: string;
-  line: Uint8Array;
+  text: string;
 }
 
 export interface Renumbered {
@@ -20,24 +20,38 @@ export interface Renumbered {
   line: Uint8Array;
 }
 
-const decoder = new TextDecoder();
-
 export function renumber(lines: readonly Line[], dev: string): Renumbered[] {
   const moved = new Map<string, string>();
   let h = GENESIS;
   return lines.map((old, index) => {
-    const object = JSON.parse(decoder.decode(old.line)) as { n: number; f: Record<string, Fop> };
     const n = index + 1;
-    object.n = n;
-    for (const fop of Object.values(object.f)) {
-      if (fop.b !== undefined) fop.b = fop.b.map((parent) => moved.get(parent) ?? parent);
-      if (fop.seen !== undefined) fop.seen = moved_vector(fop.seen, old.dev, dev, lines, n);
-    }
-    const line = utf8(JSON.stringify(object));
+    const line = rewritten(old, lines, dev, n, moved);
     h = chain(h, line);
     moved.set(make_stamp(old.dev, old.n, old.h), make_stamp(dev, n, h));
     return { old_n: old.n, n, h, line };
   });
+}
+
+/** What is no op stays as it is. */
+function rewritten(
+  old: Line,
+  lines: readonly Line[],
+  dev: string,
+  n: number,
+  moved: ReadonlyMap<string, string>,
+): Uint8Array {
+  let op: { n: number; f: Record<string, Fop> };
+  try {
+    op = JSON.parse(old.text);
+  } catch {
+    return utf8(old.text);
+  }
+  for (const fop of Object.values(op.f)) {
+    if (fop.b !== undefined) fop.b = fop.b.map((parent) => moved.get(parent) ?? parent);
+    if (fop.seen !== undefined) fop.seen = moved_vector(fop.seen, old.dev, dev, lines, n);
+  }
+  op.n = n;
+  return utf8(JSON.stringify(op));
 }
 
 /** A seen vector that covered renumbered ops must cover their copies, and no more of the old incarnation than stays. */

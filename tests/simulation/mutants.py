@@ -1,0 +1,75 @@
+"""The real TypeScript engine with one of its defences taken out of its source: a simulation that does not notice would prove nothing of it.
+
+Owns the list - what is changed where, and which properties' checks must notice - and the changed copy of the source. A change that no
+longer fits the source is an error, never a silent pass.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.simulation.typescript import PWA, Engines
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`changes`: file below pwa/src, text, what takes its place. `seed`: a history that is known to notice."""
+
+    name: str
+    noticed_by: frozenset[str]
+    changes: tuple[tuple[str, str, str], ...]
+    seed: int = 0
+
+    def engines(self, folder: Path) -> Engines:
+        """The engine so changed, bundled into `folder`."""
+        return Engines(folder, changed(folder, self.changes))
+
+
+def changed(folder: Path, changes: tuple[tuple[str, str, str], ...]) -> Path:
+    """A copy of the app's source, so changed, in `folder`."""
+    source = folder / "pwa"
+    for part in ("src", "tests"):
+        shutil.copytree(PWA / part, source / part)
+    for path in (PWA / "package.json", PWA / "vitest.config.ts", *PWA.glob("tsconfig*.json")):
+        shutil.copy(path, source)
+    (source / "node_modules").symlink_to(PWA / "node_modules")
+    for name, before, after in changes:
+        path = source / "src" / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(before) == 1, f"{name} has changed, and so must this change of it"
+        path.write_text(text.replace(before, after), encoding="utf-8")
+    return source
+
+
+COURIER, STORE = "courier/courier.ts", "store/ops_store.ts"
+PURGE_EARLY = """    for (;;) {
+      if (this.#over) return;
+      const early = this.#deps.view.revoked_scopes();
+      if (early.length > 0 && this.#pending() > 0) this.#deps.incident("scope_purged", { removed: await this.#deps.view.purge(early) });
+"""
+# Not a mutant: the town's devices send no files (tests/simulation/test_typescript.py plays it against the engine's own test).
+FILES_FIRST = (("running_engine.ts", "    await this.#courier.wake();\n", "    await this.#wake_files();\n    await this.#courier.wake();\n"),)
+MUTANTS = (
+    Mutant("one tab sends at a time", frozenset({"17"}), (("courier/leader.ts", "`${ports.db_prefix}-sync`", "`${ports.db_prefix}-sync-${Math.random()}`"),), seed=1),
+    Mutant(
+        "ops are kept until they are durable", frozenset({"22", "19"}),
+        ((STORE, "Math.max(0, durable - 1)", "acked"), (STORE, "if (row.saved_ms >= oldest) break;", "")), seed=2,
+    ),
+    Mutant(
+        "unsent work leaves before rows are purged", frozenset({"14"}),
+        (
+            (COURIER, "if (scopes.length > 0 && this.#pending() === 0) {", "if (scopes.length > 0) {"),
+            (COURIER, "    for (;;) {\n      if (this.#over) return;\n", PURGE_EARLY),
+        ), seed=24,
+    ),
+    Mutant("a fork is taken for one", frozenset({"22", "19"}), (
+        (COURIER, "if (answer.fork === true || outrun) {", "if (answer.fork === true && outrun) {"),
+    ), seed=2),
+    Mutant("own unsent edits are seen by the next", frozenset({"5", "6", "21"}), (("store/model.ts", "if (op.n > known) fold_op(record, op, local_at_c(op));", ""),), seed=13),
+    Mutant(
+        "a damaged answer is no answer", frozenset({"0", "1", "2", "19", "21", "22"}),
+        (("courier/transport.ts", 'if (is_damaged(answer.headers.get("Unencoded-Digest"), bytes))', "if (is_damaged(null, bytes))"),),
+    ),
+)  # fmt: skip
