@@ -28,7 +28,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logs(chosen.log_level)
     app = Flask("xunan", static_folder=None)
     app.extensions["xunan"] = chosen
-    app.config["SECRET_KEY"] = chosen.secret_key
     app.config["MAX_CONTENT_LENGTH"] = chosen.body_bytes_max
     chosen.data_dir.mkdir(parents=True, exist_ok=True)
     app.config["SQLALCHEMY_DATABASE_URI"] = chosen.database_url

@@ -13,11 +13,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from server.accounts.models import Device
 from server.db import riding, unit
+from server.ledger.bulk import Bulk
 from server.ledger.clock import position
 
 SEEN_EVERY_MS = 60_000
@@ -58,8 +57,8 @@ def oldest_ms(status: Any) -> int | None:
         return None
 
 
-def _lasting(status: dict[str, Any] | None) -> dict[str, Any]:
-    return {key: value for key, value in (status or {}).items() if key not in DRIFTING}
+def _lasting(status: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key not in DRIFTING}
 
 
 @contextmanager
@@ -67,17 +66,19 @@ def contact(session: Session, device_id: str, at: int, body: bytes) -> Iterator[
     """Note the contact and the device's own report of what it still holds, around the exchange of `body`."""
     header_line, _, lines = body.partition(b"\n")
     status = read_status(header_line)
-    told = update(Device).where(Device.id == device_id).values(last_seen=at, status=status or None)
+    kept = orjson.dumps(status).decode() if status else None
+
+    def tell(current: Session) -> None:
+        Bulk(current).execute("UPDATE device SET last_seen = ?, status = ? WHERE id = ?", (at, kept, device_id))
+
     if not lines.strip():
-        device = session.get(Device, device_id)
-        fresh = device is not None and device.last_seen is not None and at - device.last_seen < SEEN_EVERY_MS
-        same = device is not None and _lasting(device.status) == _lasting(status)
+        last_seen, before = Bulk(session).select("SELECT last_seen, status FROM device WHERE id = ?", (device_id,))[0]
         session.rollback()
-        if not (fresh and same):
+        if last_seen is None or at - last_seen >= SEEN_EVERY_MS or _lasting(orjson.loads(before or "{}")) != _lasting(status):
             with unit(session):
-                session.execute(told)
+                tell(session)
         yield
         return
 
-    with riding(session, lambda current: current.execute(told)):
+    with riding(session, tell):
         yield

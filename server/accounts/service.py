@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -146,17 +146,21 @@ class Bearer:
     factor: bool = False
 
 
+# Built once: putting it together would cost every request more than asking it.
+_BEARER = (
+    select(Grant, Device, User.active, User.pw_given, SecondFactor.secret.is_not(None))
+    .join(Device, Device.id == Grant.device_id)
+    .join(User, User.id == Grant.user_id)
+    .outerjoin(SecondFactor, SecondFactor.id == Grant.user_id)
+    .where(Grant.token_hash == bindparam("hashed"))
+)
+
+
 def find_bearer(session: Session, token: str, at: int) -> Bearer | None:
     """The device (and grant) behind a bearer token; nothing when the token was never given out."""
     hashed = token_hash(token)
     # A person's token first: nearly every request carries one.
-    row = session.execute(
-        select(Grant, Device, User.active, User.pw_given, SecondFactor.secret.is_not(None))
-        .join(Device, Device.id == Grant.device_id)
-        .join(User, User.id == Grant.user_id)
-        .outerjoin(SecondFactor, SecondFactor.id == Grant.user_id)
-        .where(Grant.token_hash == hashed)
-    ).first()
+    row = session.execute(_BEARER, {"hashed": hashed}).first()
     if row is None:
         device = session.scalar(select(Device).where(Device.token_hash == hashed))
         return Bearer(device) if device is not None else None

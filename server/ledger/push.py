@@ -63,6 +63,11 @@ class Pushed:
     fork: bool = False
     same_to: int | None = None
 
+    @property
+    def consumed(self) -> bool:
+        """Whether the chain goes on here, so that everything sent is stored."""
+        return not self.fork and self.resend_from is None
+
 
 def push(session: Session, device_id: str, batch: Batch, rights: Rights | None, rx_at: int) -> Pushed:
     """Store a batch. Judged before the transaction opens; retried when two writers collide on PostgreSQL."""

@@ -60,28 +60,30 @@ def answer(session: Session, caller: SyncCaller, batch: Batch, at: int, on_fork:
     """Push what there is to push, then pull a page."""
     header = batch.header
     feeds = narrowed(caller.feeds, header.scopes)
-    pushed = push(session, caller.device_id, batch, caller.rights, at) if batch.lines else standing(session, header)
+    pushed = push(session, caller.device_id, batch, caller.rights, at) if batch.lines else None
+    if pushed is not None:
+        _tell(header, pushed, len(batch.lines))
+    try:
+        pushed, page = read(session, header, feeds, pushed, page_wanted=not caller.push_only)
+    except BadCursor as error:
+        raise fail("rebase", reason=str(error)) from error
     if pushed.fork and on_fork is not None:
         on_fork(header.dev)
-    if batch.lines:
-        _tell(header, pushed, len(batch.lines))
     head = {
         "acked": pushed.acked, "acked_h": pushed.acked_h, "durable": pushed.durable,
         "now": datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds"), "now_ms": at,
         "verdicts": pushed.verdicts,
     }  # fmt: skip
-    if pushed.fork or pushed.resend_from is not None:
-        head |= {"fork": True, "same_to": pushed.same_to} if pushed.fork else {"resend_from": pushed.resend_from}
-        head |= {"records": [], "gone": [], "scopes": _scopes(feeds, [])}
-        return orjson.dumps(head | {"cursor": header.cursor, "more": True})
-    if caller.push_only:
-        head |= {"push_only": True, "records": [], "gone": [], "scopes": _scopes(feeds, [])}
-        return orjson.dumps(head | {"cursor": header.cursor, "more": False})
-    try:
-        page = read_page(session, header, feeds)
-    except BadCursor as error:
-        raise fail("rebase", reason=str(error)) from error
-    return _encode(head, page)
+    if page is not None:
+        return _encode(head, page)
+    head |= {"records": [], "gone": [], "scopes": _scopes(feeds, []), "cursor": header.cursor, "more": not pushed.consumed}
+    if pushed.fork:
+        head |= {"fork": True, "same_to": pushed.same_to}
+    elif pushed.resend_from is not None:
+        head["resend_from"] = pushed.resend_from
+    else:
+        head["push_only"] = True
+    return orjson.dumps(head)
 
 
 def narrowed(feeds: tuple[str, ...], wanted: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -93,35 +95,36 @@ def _tell(header: Header, pushed: Pushed, count: int) -> None:
     """One line per push: `dev` and `n` are the name of an op everywhere, so what became of each can be found again."""
     aside = [verdict["n"] for verdict in pushed.verdicts if verdict["v"] == "quarantined"]
     more: dict[str, Any] = {"aside": aside} if aside else {}
-    if pushed.fork or pushed.resend_from is not None:
+    if not pushed.consumed:
         more |= {"fork": pushed.fork, "resend_from": pushed.resend_from}
     log.info("pushed", dev=header.dev, first=header.first, last=header.first + count - 1, acked=pushed.acked, **more)
 
 
-
-
-def standing(session: Session, header: Header) -> Pushed:
-    """Where the author stands when a request brings no ops: no write, no lock."""
-    with reading(session) as reader:
-        bulk = Bulk(reader)
-        author = peek_author(bulk, header.dev)
-        pushed = Pushed(author.acked, author.acked_h, author.durable)
-        if header.first > author.acked + 1:
-            pushed.resend_from = author.acked + 1
-        elif hash_before(bulk, author, header.first) != header.prev_h:
-            pushed.fork = True
-    return pushed
-
-
-def read_page(session: Session, header: Header, feeds: tuple[str, ...]) -> Page:
-    """One page in one reading transaction. Raises BadCursor."""
+def read(
+    session: Session, header: Header, feeds: tuple[str, ...], pushed: Pushed | None, *, page_wanted: bool
+) -> tuple[Pushed, Page | None]:
+    """Where the author stands, when no push has just told, and a page for an author whose chain goes on; both of one view. Raises BadCursor."""
     for _ in range(2):
         with reading(session) as reader:
+            stands = pushed or standing(Bulk(reader), header)
+            if not page_wanted or not stands.consumed:
+                return stands, None
             clock = read_clock(reader)
             if clock is not None and (continues(header.cursor, feeds, clock) or scopes_known(reader, feeds)):
-                return pull(reader, header.cursor, feeds, header.limit, clock)
+                return stands, pull(reader, header.cursor, feeds, header.limit, clock)
         prepare(session, feeds)
     raise RuntimeError("the ledger does not remember a set of feeds")
+
+
+def standing(bulk: Bulk, header: Header) -> Pushed:
+    """Where the author stands when a request brings no ops: no write, no lock."""
+    author = peek_author(bulk, header.dev)
+    pushed = Pushed(author.acked, author.acked_h, author.durable)
+    if header.first > author.acked + 1:
+        pushed.resend_from = author.acked + 1
+    elif hash_before(bulk, author, header.first) != header.prev_h:
+        pushed.fork = True
+    return pushed
 
 
 def continues(token: str | None, feeds: tuple[str, ...], clock: Clock) -> bool:
