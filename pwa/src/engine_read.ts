@@ -5,7 +5,7 @@
 
 import { heads } from "./core/merge_kinds";
 import { conflict_id, split_stamp } from "./core/stamp";
-import type { CourierState } from "./courier/courier";
+import type { CourierState } from "./courier/courier_types";
 import type { Conflict, ConflictHead, Queue, QueueFile, QueueOp, Status } from "./engine_types";
 import type { Drawer } from "./store/drawer";
 

@@ -216,20 +216,20 @@ export class RunningEngine implements Engine {
       default_scope: (kind) => this.#accounts.default_scope(kind),
     });
     this.#leader?.tell({ t: "ops" });
-    void this.sync_now();
+    void this.#send_soon();
     return saved;
   }
 
   async attach(owner_kind: string, owner_id: string, blob: Blob, info: AttachmentInfo): Promise<string> {
     const draft = await this.#files.attach(owner_kind, owner_id, blob, info, this.#session.open_user?.user.id ?? "");
-    const saved = await this.write([draft]);
-    void this.#wake_files();
-    return saved.recs[0]!;
+    this.#leader?.tell({ t: "uploads" });
+    return (await this.write([draft])).recs[0]!;
   }
 
   async keep_file(blob: Blob, info: { role: string; mime: string; owner: string; owner_kind: string; name?: string }) {
     const kept = await this.#files.keep(blob, null, info);
-    void this.#wake_files();
+    this.#leader?.tell({ t: "uploads" });
+    void this.#send_soon();
     return kept;
   }
 
@@ -252,7 +252,13 @@ export class RunningEngine implements Engine {
       return;
     }
     await this.#courier.wake();
-    if (this.#courier.state.online) await this.#wake_files();
+    await this.#wake_files();
+  }
+
+  /** New work is on disk: it leaves now where the server is reached, else with the next try. Files go after the data (P-50). */
+  async #send_soon(): Promise<void> {
+    if (this.#leader?.leading === true) await this.#courier.nudge(); // else who leads was told
+    await this.#wake_files();
   }
 
   rescue_export(): Promise<Blob> {
@@ -325,17 +331,13 @@ export class RunningEngine implements Engine {
         if (this.#leader?.leading === true) void this.sync_now();
         break;
       case "ops":
-        void this.#drawer.catch_up().then(() => {
-          if (this.#leader?.leading === true) void this.sync_now();
-        });
+        void this.#drawer.catch_up().then(() => this.#send_soon());
         break;
       case "page":
         void this.#drawer.reload();
         break;
       case "uploads":
-        void this.#drawer.reload_uploads().then(() => {
-          if (this.#leader?.leading === true) void this.#files.queue.wake();
-        });
+        void this.#drawer.reload_uploads().then(() => this.#wake_files());
         break;
       case "session":
         void this.#session.load().then(() => this.#emitter.emit("session"));
@@ -393,7 +395,6 @@ export class RunningEngine implements Engine {
   }
 
   async #wake_files(): Promise<void> {
-    if (this.#leader?.leading === true) await this.#files.queue.wake();
-    else this.#leader?.tell({ t: "uploads" });
+    if (this.#leader?.leading === true && this.#courier.state.online) await this.#files.queue.wake();
   }
 }

@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { NUDGE_MS } from "../src/courier/plan";
 import { keep_screen_on } from "../src/device/wake_lock";
 import type { Engine } from "../src/engine";
-import { make_world, ready, type World } from "./rig";
+import { hazard, make_world, ready, type World } from "./rig";
 import { track } from "./tracked";
 
 const IDLE_MS_MIN = 30_000;
@@ -60,6 +61,40 @@ test.each(["with a server", "without one"])(
     intervals.mockRestore();
   },
 );
+
+test("whoever works without a server pays for one try in 30 s, and what was saved leaves with it", async () => {
+  const world = make_world();
+  let uploads = 0;
+  const plain = world.ports;
+  world.ports = () => ({
+    ...plain(),
+    upload: async () => {
+      uploads += 1;
+      throw new TypeError("nobody there");
+    },
+  });
+  const engine = track(await ready(world));
+  world.server.down = true;
+  await engine.sync_now();
+  const before = world.server.requests.length;
+  for (let i = 0; i < 50; i += 1) {
+    await engine.write([hazard(`第${i}条`)]);
+    await engine.keep_file(new Blob([`photo ${i}`]), {
+      role: "photo",
+      mime: "image/jpeg",
+      owner: "x",
+      owner_kind: "hazard",
+    });
+  }
+  expect(world.server.requests.length).toBe(before);
+  expect(uploads).toBe(0);
+  expect(engine.status()).toMatchObject({ pending_ops: 50, pending_files: 50, phase: "offline" });
+  expect(engine.status().next_try_ms! - world.ports().now()).toBeLessThanOrEqual(NUDGE_MS);
+
+  world.server.down = false;
+  world.pass(NUDGE_MS);
+  await vi.waitFor(() => expect(engine.status().pending_ops).toBe(0));
+});
 
 test("the screen is kept on by a patrol and by nothing else", async () => {
   const users = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter(

@@ -77,7 +77,8 @@ async function with_photo(world: World): Promise<{ engine: Engine; name: string 
   world.server.down = true;
   const { recs } = await engine.write([hazard("有照片")]);
   await engine.attach("hazard", recs[0]!, new Blob([SECRET], { type: "image/jpeg" }), { role: "photo" });
-  await until(() => expect(engine.queue().files[0]?.why).toBe("no_answer"));
+  await until(() => expect(engine.status()).toMatchObject({ online: false, phase: "offline" }));
+  expect(engine.queue().files[0]).toMatchObject({ state: "pending", why: null });
   return { engine, name: sha256(SECRET) };
 }
 

@@ -8,75 +8,11 @@
  */
 import { OPS_PER_BATCH_MAX, PULL_LIMIT_DEFAULT } from "../core/limits";
 import type { ScopeDigest } from "../store/digest";
-import type { Incarnation } from "../store/open";
-import type { Settlement } from "../store/ops_store";
 import { is_full } from "../store/room";
-import { halve, IDLE_POLL_MS, is_stuck, type OutLine, plan_backoff_ms, plan_batch, REFETCH_MS_MIN } from "./plan";
-import { load_snapshots, type SnapshotSink } from "./snapshots";
-import type { Transport } from "./transport";
-import { type GrantedScopes, HttpError, is_network_error, type SyncAnswer } from "./wire";
-
-export interface Outbox {
-  /** Every incarnation this device answers for, the present one last; empty before loading. */
-  chains(): readonly Incarnation[];
-  /** Lines from n on, stopping before the first that cannot be read (sealed while locked). */
-  lines(dev: string, from: number, limit: number): Promise<OutLine[]>;
-  settle(dev: string, answer: Settlement): Promise<void>;
-  /** The server is behind: ops from n on count as unsent again. False when they are no longer kept here. */
-  rewind(dev: string, from: number): Promise<boolean>;
-  /** Ops after `same_to` go on under a new incarnation; null: find out first where the chains part (P-24). */
-  fork(dev: string, same_to: number | null): Promise<void>;
-  flying(range: readonly [from: number, to: number] | null): void;
-}
-
-export interface View extends SnapshotSink {
-  cursor(): string | null;
-  apply_page(answer: SyncAnswer, now_ms: number): Promise<void>;
-  /** What the device may hold, told by an answer that brings no page. */
-  note_granted(scopes: GrantedScopes): Promise<void>;
-  drop_cursor(): Promise<void>;
-  purge(scopes: readonly string[]): Promise<number>;
-  digests(): Readonly<Record<string, ScopeDigest>>;
-  /** Scopes of which something is held here that the server no longer grants. */
-  revoked_scopes(): readonly string[];
-}
-
-export interface CourierState {
-  online: boolean;
-  busy: boolean;
-  last_contact_ms: number | null;
-  next_try_ms: number | null;
-  skew_s: number;
-  attention: string | null;
-  needs_login: boolean;
-  progress: { scope: string; done: number; total: number } | null;
-}
-
-/** Who stands behind the requests. */
-export interface Who {
-  has_token(): boolean;
-  /** Whether somebody unlocked since the start: the device's own token only delivers (P-42). */
-  may_read(): boolean;
-  /** The server does not know that person's sign-in. */
-  refused(): void;
-  /** Whether anybody ever signed in on this device. */
-  signed_in(): boolean;
-}
-
-export interface CourierDeps {
-  transport: Transport;
-  outbox: Outbox;
-  view: View;
-  now(): number;
-  jitter(): number;
-  set_timer(ms: number, cb: () => void): () => void;
-  who: Who;
-  status_header(): Record<string, unknown>;
-  schema: number;
-  scopes(): string[] | null;
-  changed(): void;
-  incident(code: string, detail: Record<string, unknown>): void;
-}
+import type { CourierDeps, CourierState } from "./courier_types";
+import { halve, IDLE_POLL_MS, is_stuck, NUDGE_MS, plan_backoff_ms, plan_batch, REFETCH_MS_MIN } from "./plan";
+import { load_snapshots } from "./snapshots";
+import { HttpError, is_network_error, type SyncAnswer } from "./wire";
 
 const NO_ROOM = "no_room";
 const encoder = new TextEncoder();
@@ -99,6 +35,7 @@ export class Courier {
   /** This page is frozen, or was and does not lead again yet: another one may be at work. */
   #resting = false;
   #failures = 0;
+  #failed_ms = 0;
   #ops_max = OPS_PER_BATCH_MAX;
   #cancel_timer: () => void = () => undefined;
   #progress_ms: number;
@@ -128,6 +65,17 @@ export class Courier {
       this.#running = null;
     });
     return this.#running;
+  }
+
+  /**
+   * Something new wants to leave. After a failed try it leaves with the next one, brought forward to NUDGE_MS after the last: whoever
+   * works without a network must not pay for one with every save.
+   */
+  async nudge(): Promise<void> {
+    const wait = this.#failures === 0 ? 0 : this.#failed_ms + NUDGE_MS - this.#deps.now();
+    // What is under way takes it along; a clock set back is no reason to wait.
+    if (this.#running !== null || wait <= 0 || wait > NUDGE_MS) return this.wake();
+    if (!this.#over) this.#wait(wait);
   }
 
   close(): void {
@@ -167,11 +115,17 @@ export class Courier {
       this.state.progress = null;
       this.#deps.outbox.flying(null);
     }
-    if (!this.#over) {
-      this.state.next_try_ms = this.#deps.now() + delay;
-      this.#cancel_timer = this.#deps.set_timer(delay, () => void this.wake());
-    }
+    if (!this.#over) this.#wait(delay);
     this.#deps.changed();
+  }
+
+  /** Try again after so long, or as soon as an earlier try would have come. */
+  #wait(delay: number): void {
+    const now = this.#deps.now();
+    if (this.state.next_try_ms !== null && this.state.next_try_ms <= now + delay) return;
+    this.#cancel_timer();
+    this.state.next_try_ms = now + delay;
+    this.#cancel_timer = this.#deps.set_timer(delay, () => void this.wake());
   }
 
   /** Until nothing is left to send and nothing to fetch. */
@@ -361,6 +315,7 @@ export class Courier {
 
   #failed(error: unknown): number {
     this.#failures += 1;
+    this.#failed_ms = this.#deps.now();
     const backoff = plan_backoff_ms(this.#failures - 1, this.#deps.jitter());
     if (!(error instanceof HttpError)) {
       this.state.online = false;

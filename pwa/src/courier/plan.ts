@@ -14,6 +14,8 @@ export interface OutLine {
 
 export const BACKOFF_MS_MIN = 2_000;
 export const BACKOFF_MS_MAX = 300_000;
+/** New work asks for a try at most this often while the server is not reached. */
+export const NUDGE_MS = 30_000;
 export const IDLE_POLL_MS = 60_000;
 export const STUCK_MS = 600_000;
 export const REQUEST_MS_MAX = 60_000;

@@ -7,7 +7,7 @@
 
 import { renumber } from "../core/fork";
 import { erased_line, forked_dev, GENESIS, make_stamp, new_dev } from "../core/stamp";
-import type { Outbox } from "../courier/courier";
+import type { Outbox } from "../courier/courier_types";
 import type { OutLine } from "../courier/plan";
 import type { Drawer } from "./drawer";
 import type { Incarnation, OpRow } from "./open";

@@ -6,7 +6,7 @@
  */
 import type { WireState } from "../core/op";
 import { xor_hex } from "../core/stamp";
-import type { View } from "../courier/courier";
+import type { View } from "../courier/courier_types";
 import type { GrantedScopes, SyncAnswer } from "../courier/wire";
 import { PACK_SIZE, plan_compact } from "./compact";
 import { EMPTY_DIGEST } from "./digest";
