@@ -1,5 +1,5 @@
 /**
- * Topics screens follow. Owns coalescing: many changes in one turn call a follower once.
+ * Topics screens follow. Owns coalescing: changes before the next turn call a follower once.
  * Must not carry data; followers read the engine.
  */
 import type { Topic } from "./engine_types";
@@ -16,7 +16,8 @@ export class Emitter {
   }
 
   emit(topic: Topic): void {
-    if (this.#due.size === 0) queueMicrotask(() => this.#flush());
+    // A turn of its own: whoever saves hears "saved" first, and screens are drawn once for many saves.
+    if (this.#due.size === 0) setTimeout(() => this.#flush());
     this.#due.add(topic);
   }
 
