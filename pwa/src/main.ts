@@ -21,7 +21,7 @@ import { first_line, read_first_screen, take_first_screen, write_first_screen } 
 import { load_words, t } from "./i18n";
 import { go, recheck, route, start_router } from "./router";
 import { centre_routes } from "./screens/centre/routes";
-import { field_routes, load_home } from "./screens/field/routes";
+import { field_routes, load_entry, load_home } from "./screens/field/routes";
 import { provide_engine, provide_session } from "./use";
 
 const routes = [...field_routes, ...centre_routes];
@@ -68,6 +68,7 @@ async function start(): Promise<void> {
   const standing = paint_first();
   // What comes now would hold up the first picture.
   if (standing) await painted();
+  if (read_first_screen(localStorage) === null) void load_entry();
   const [{ begin_engine }, { browser_ports }] = await Promise.all([
     import("./engine"),
     import("./device/browser_ports"),

@@ -4,9 +4,11 @@ import UnlockScreen from "./UnlockScreen.vue";
 
 /** What follows the PIN: fetched while it is being typed. */
 export const load_home = () => import("./TodayScreen.vue");
+/** What a new device begins with: fetched together with the engine. */
+export const load_entry = () => import("./EnrolScreen.vue");
 
 export const field_routes: RouteRecord[] = [
-  { path: "/enrol", load: () => import("./EnrolScreen.vue") },
+  { path: "/enrol", load: load_entry },
   { path: "/login", load: () => import("./LoginScreen.vue") },
   { path: "/setup", load: () => import("./SetupScreen.vue") },
   { path: "/pin", load: () => import("./SetPinScreen.vue") },
