@@ -26,8 +26,9 @@ def gzipped(names: set[str], assets: Path) -> int:
 
 
 def entry(dist: Path) -> set[str]:
-    """What index.html asks for."""
-    return set(re.findall(r'assets/([\w.-]+\.(?:js|css))"', (dist / "index.html").read_text(encoding="utf-8")))
+    """What index.html waits for; what sets out with it at low priority is for later."""
+    tags = re.findall(r"<[^>]+>", (dist / "index.html").read_text(encoding="utf-8"))
+    return {name for tag in tags if 'fetchpriority="low"' not in tag for name in re.findall(r'assets/([\w.-]+\.(?:js|css))"', tag)}
 
 
 def reached(start: set[str], assets: Path, link: re.Pattern[str], leave: str | None = None) -> set[str]:
