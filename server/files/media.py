@@ -89,14 +89,17 @@ def is_disguised(source: Path) -> bool:
     return archive or any(mark in head for mark in FOREIGN_HEADS) or any(mark in lowered for mark in FOREIGN_TAILS)
 
 
-def _small(image: Image.Image, longest: int, folder: Path) -> Path:
-    copy = ImageOps.exif_transpose(image)
-    copy.thumbnail((longest, longest))
-    if copy.mode not in ("RGB", "RGBA"):
-        copy = copy.convert("RGB")
-    path = folder / f"{longest}.webp"
-    copy.save(path, "WEBP", quality=75, method=2)
-    return path
+def _smalls(image: Image.Image, folder: Path) -> dict[str, Path]:
+    """Small versions, each made from the next larger one; gives `image` up."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode not in ("RGB", "RGBA"):
+        image = image.convert("RGB")
+    made = {}
+    for name, longest in sorted(SIZES.items(), key=lambda each: -each[1]):
+        image.thumbnail((longest, longest))
+        made[name] = folder / f"{longest}.webp"
+        image.save(made[name], "WEBP", quality=75, method=2)
+    return made
 
 
 def examine(source: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
@@ -111,11 +114,12 @@ def examine(source: Path, folder: Path) -> tuple[dict[str, Any], dict[str, Path]
                     raise ValueError("dimensions")
                 facts: dict[str, Any] = {"width": image.width, "height": image.height, "format": image.format}
                 # JPEG decodes at a fraction of its size while still reading every byte: less memory, same verdict on damage.
-                image.draft("RGB", (2 * SIZES["preview"], 2 * SIZES["preview"]))
+                part = SIZES["preview"] / max(image.size)
+                image.draft("RGB", (int(image.width * part), int(image.height * part)))
                 image.load()
                 # Only now: looking for EXIF in a PNG decodes it, and would swallow the error that tells of damage.
                 facts["exif"] = read_exif(image)
-                smalls = {name: _small(image, longest, folder) for name, longest in SIZES.items()}
+                smalls = _smalls(image, folder)
     except ValueError as error:
         raise ValueError("dimensions" if str(error) == "dimensions" else "unreadable") from error
     except Image.DecompressionBombError as error:
