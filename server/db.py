@@ -204,6 +204,17 @@ class Database(SQLAlchemy):
         return self.engine
 
     @property
+    def app(self) -> Flask | None:
+        """The app that was opened last."""
+        return self._last
+
+    def reopen(self, app: Flask) -> Engine:
+        """Open again what was closed: its engine keeps the statements it has compiled (tests)."""
+        self.close()
+        self._last = app
+        return self.engine
+
+    @property
     def engines(self) -> Mapping[str | None, Engine]:
         """Engines of the current app, else of the one opened last. Raises RuntimeError when none is open."""
         if has_app_context() and (found := self._app_engines.get(current_app._get_current_object())):  # type: ignore[attr-defined]

@@ -34,10 +34,8 @@ export class FakeLocks {
         this.holders -= 1;
       }
     });
-    this.#queues.set(
-      name,
-      turn.catch(() => undefined),
-    );
+    // Who gave up waiting hands nothing on: the next one still waits for whoever holds the lock.
+    this.#queues.set(name, Promise.allSettled([before, turn]));
     return turn;
   }
 }

@@ -38,6 +38,8 @@ def _behind(bulk: Bulk, kind: str) -> Iterator[str]:
         (kind, UNFED),
     ):
         yield str(rec)
+    if not bulk.select(f'SELECT 1 FROM "{plan.table}" LIMIT 1', ()):
+        return  # no row that could lack a column
     # A column that was just declared is empty in every row; one that is not needs no look at any record.
     fresh = [column for column in plan.all if not bulk.select(f'SELECT 1 FROM "{plan.table}" WHERE "{column.name}" IS NOT NULL LIMIT 1', ())]
     if fresh:

@@ -10,15 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 
 from server.db import db
 from server.ledger import quarantine
 from server.ledger.state import load
-from sync.merge_kinds import shown_value
-from sync.record import Record
 from tests.server.ledger.world import OTHER, STATION
 from tests.simulation.around_a_hub import FOR_READING, WITH_A_HUB
 from tests.simulation.bad_days import (
@@ -32,14 +29,19 @@ from tests.simulation.bad_days import (
     set_back,
     set_clock,
     take_image,
+    two_tabs,
     upgrade_app,
     upgrade_server,
     wait,
     wait_no_time,
 )
 from tests.simulation.erasing import ERASE_EVERY, erase
+from tests.simulation.facts import facts_on, unsent
+from tests.simulation.faults import POISON_SCHEMA, Fault
+from tests.simulation.files import FILES_EVERY, WITH_FILES
 from tests.simulation.handheld import Gone, Handheld, Killed
-from tests.simulation.town import POISON_SCHEMA, Fault, Town
+from tests.simulation.town import Town
+from tests.simulation.writing import new_id, pick_record, reg, some_device, station, write
 
 WORDS = ("楼道堆物", "外墙脱落", "积水", "飞线充电", "广告牌松动")
 STATUSES = ("found", "verified", "rectifying", "recheck")
@@ -56,7 +58,7 @@ class Action:
     def run(self, town: Town) -> None:
         """Let it happen; a second passes."""
         town.now_ms += 1000
-        (ACTIONS | WITH_A_HUB | WITH_ERASURES | APART)[self.name][1](town, Random(self.seed))
+        (ACTIONS | WITH_A_HUB | WITH_ERASURES | APART | WITH_TABS | WITH_FILES)[self.name][1](town, Random(self.seed))
 
 
 def plan(random: Random, length: int) -> list[Action]:
@@ -86,6 +88,20 @@ def with_more(random: Random, actions: list[Action]) -> list[Action]:
     return actions
 
 
+def with_files(random: Random, actions: list[Action]) -> list[Action]:
+    """The same history with photos that are attached and sent between its steps."""
+    for action in _draw(random, WITH_FILES, len(actions) // FILES_EVERY):
+        actions.insert(random.randint(len(actions) // 5, len(actions)), action)
+    return actions
+
+
+def with_tabs(random: Random, actions: list[Action]) -> list[Action]:
+    """The same history with a time in which somebody has the app open twice."""
+    for action in _draw(random, WITH_TABS, 1):
+        actions.insert(random.randint(0, len(actions)), action)
+    return actions
+
+
 def _draw(random: Random, among: dict[str, tuple[int, Do]], length: int) -> list[Action]:
     names = list(among)
     weights = [among[name][0] for name in names]
@@ -95,89 +111,49 @@ def _draw(random: Random, among: dict[str, tuple[int, Do]], length: int) -> list
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
-def _device(town: Town, random: Random) -> Handheld:
-    """A device whose user sees what it holds; one that lost its view first has to load it again."""
-    able = [device for device in town.devices if device.name not in town.blind]
-    return random.choice(able or town.devices)
-
-
-def _write(town: Town, device: Handheld, rec: str, kind: str, fields: dict[str, Any], **more: Any) -> None:
-    record = device.view(rec, kind)
-    scope = record.scope or str(fields.get("scope", {}).get("v", STATION))
-    town.save(device, [{"rec": rec, "kind": kind, "scope": scope, "f": fields, "schema": 1, "app": town.fact(device.name), **more}])
-
-
-def _reg(record: Record, name: str, value: Any, device: Handheld | None = None) -> dict[str, Any]:
-    """A register write by someone who saw the shown value and what he wrote himself; without a device: who decides between all."""
-    live = record.reg.get(name, [])
-    if device is None:
-        return {"k": "reg", "v": value, "b": sorted(stamp for stamp, _ in live)}
-    dev, shown = device.disk.own.dev, shown_value(record, name)
-    seen = {stamp for stamp, held in live if held == shown or stamp.startswith(dev)}
-    # Also what of his own waits for a parent or for a person: it must not come back beside his newer edit.
-    seen |= {entry[0] for entry in record.wait if entry[3] == name and entry[0].startswith(dev)}
-    seen.update(device.kept_aside(record.id, name))
-    return {"k": "reg", "v": value, "b": sorted(seen)}
-
-
-def _station(device: Handheld) -> str:
-    return next((scope for scope in device.scopes if scope.startswith("station:")), STATION)
-
-
-def _new_id(random: Random) -> str:
-    return str(UUID(int=random.getrandbits(128), version=4))
-
-
 def create(town: Town, random: Random) -> None:
     """A new hazard, stock lot, patrol or person."""
-    device = _device(town, random)
+    device = some_device(town, random)
     kind = random.choice(("hazard", "stock_lot", "patrol"))
-    fields: dict[str, Any] = {"scope": {"k": "reg", "v": _station(device), "b": []}}
+    fields: dict[str, Any] = {"scope": {"k": "reg", "v": station(device), "b": []}}
     if kind == "hazard":
         fields |= {"title": {"k": "reg", "v": random.choice(WORDS), "b": []}, "status": {"k": "reg", "v": "found", "b": []}}
     elif kind == "stock_lot":
         fields |= {"on_hand": {"k": "inc", "v": random.randint(1, 90), "b": []}}
-    rec = _new_id(random)
+    rec = new_id(random)
     # Without a draw of its own: histories that once found something stay as they were.
     if kind == "patrol" and int(rec[0], 16) % 2:
         kind, fields = "person", fields | {"name": {"k": "reg", "v": "李四", "b": []}}
-    _write(town, device, rec, kind, fields)
-
-
-def _pick(town: Town, random: Random, kind: str) -> tuple[Handheld, str] | None:
-    device = _device(town, random)
-    known = device.known(kind)
-    # Mostly the same few records, so that edits meet.
-    return (device, random.choice(known[:4])) if known else None
+    write(town, device, rec, kind, fields)
 
 
 def edit(town: Town, random: Random) -> None:
     """One or two fields of a hazard."""
-    if found := _pick(town, random, "hazard"):
+    if found := pick_record(town, random, "hazard"):
         device, rec = found
         record = device.view(rec)
         names = random.sample(("title", "status", "note", "place"), random.choice((1, 1, 2)))
-        fields = {name: _reg(record, name, random.choice(STATUSES if name == "status" else WORDS), device) for name in names}
-        _write(town, device, rec, "hazard", fields)
+        fields = {name: reg(record, name, random.choice(STATUSES if name == "status" else WORDS), device) for name in names}
+        write(town, device, rec, "hazard", fields)
 
 
 def decide(town: Town, random: Random) -> None:
     """Somebody decides a conflict: one value in place of all heads."""
-    device = _device(town, random)
+    device = some_device(town, random)
     for rec in device.known("hazard"):
         record = device.view(rec)
         split = sorted(name for name, live in record.reg.items() if len(live) > 1)
         if split:
             name = random.choice(split)
             value = random.choice(record.reg[name])[1]
-            _write(town, device, rec, "hazard", {name: _reg(record, name, value)})
+            write(town, device, rec, "hazard", {name: reg(record, name, value)})
             town.happened["decided"] += 1
             return
 
 
 def move_stock(town: Town, random: Random) -> None:
     """A movement, or a stocktake of what its author sees."""
-    if found := _pick(town, random, "stock_lot"):
+    if found := pick_record(town, random, "stock_lot"):
         device, rec = found
         record = device.view(rec)
         counter = record.ctr.get("on_hand")
@@ -186,12 +162,12 @@ def move_stock(town: Town, random: Random) -> None:
             fop: dict[str, Any] = {"k": "inc", "v": random.randint(-9, 9), "b": live}
         else:
             fop = {"k": "count", "v": random.randint(0, 60), "b": live, "seen": dict(sorted(record.vv.items()))}
-        _write(town, device, rec, "stock_lot", {"on_hand": fop})
+        write(town, device, rec, "stock_lot", {"on_hand": fop})
 
 
 def transfer(town: Town, random: Random) -> None:
     """Two movements that belong together."""
-    device = _device(town, random)
+    device = some_device(town, random)
     lots = device.known("stock_lot")
     if len(lots) < 2:
         return
@@ -212,62 +188,65 @@ def transfer(town: Town, random: Random) -> None:
 
 def entries(town: Town, random: Random) -> None:
     """Check-ins and retractions of a patrol, members of a set of a kind nobody knows yet."""
-    if found := _pick(town, random, "patrol"):
+    if found := pick_record(town, random, "patrol"):
         device, rec = found
         record = device.view(rec)
         written = [stamp for stamp, _, gone in record.log.get("checkins", []) if not gone]
         if written and random.random() < 0.25:
-            _write(town, device, rec, "patrol", {"checkins": {"k": "retract", "b": [random.choice(written)]}})
+            write(town, device, rec, "patrol", {"checkins": {"k": "retract", "b": [random.choice(written)]}})
         else:
-            _write(town, device, rec, "patrol", {"checkins": {"k": "log", "v": {"point_id": f"p{random.randint(1, 6)}"}}})
+            write(town, device, rec, "patrol", {"checkins": {"k": "log", "v": {"point_id": f"p{random.randint(1, 6)}"}}})
 
 
 def from_the_future(town: Town, random: Random) -> None:
     """A newer version: a kind and a field this server has never heard of."""
-    device = _device(town, random)
+    device = some_device(town, random)
     known = device.known("drone_flight")
     if known and random.random() < 0.7:
         rec = random.choice(known[:3])
         record = device.view(rec)
         members = [stamp for stamp, _ in record.sets.get("team", [])]
         fields: dict[str, Any] = {
-            "height": _reg(record, "height", random.randint(10, 120), device),
+            "height": reg(record, "height", random.randint(10, 120), device),
             "team": {"k": "rem", "b": [random.choice(members)]} if members and random.random() < 0.3 else {"k": "add", "v": random.choice(WORDS)},
         }
-        _write(town, device, rec, "drone_flight", fields)
+        write(town, device, rec, "drone_flight", fields)
     else:
-        scope = {"k": "reg", "v": _station(device), "b": []}
-        _write(town, device, _new_id(random), "drone_flight", {"scope": scope, "height": {"k": "reg", "v": 1, "b": []}})
-    if found := _pick(town, random, "hazard"):
+        scope = {"k": "reg", "v": station(device), "b": []}
+        write(town, device, new_id(random), "drone_flight", {"scope": scope, "height": {"k": "reg", "v": 1, "b": []}})
+    if found := pick_record(town, random, "hazard"):
         device, rec = found
-        _write(town, device, rec, "hazard", {"smell_level": _reg(device.view(rec), "smell_level", random.randint(1, 5), device)})
+        write(town, device, rec, "hazard", {"smell_level": reg(device.view(rec), "smell_level", random.randint(1, 5), device)})
 
 
 def delete(town: Town, random: Random) -> None:
     """Delete what was seen, or bring it back."""
-    if found := _pick(town, random, "hazard"):
+    if found := pick_record(town, random, "hazard"):
         device, rec = found
         record = device.view(rec)
         value = "alive" if record.life and random.random() < 0.5 else "deleted"
         fop = {"k": "life", "v": value, "b": sorted(stamp for stamp, _, _ in record.life), "seen": dict(sorted(record.vv.items()))}
-        _write(town, device, rec, "hazard", {"life": fop})
+        write(town, device, rec, "hazard", {"life": fop})
 
 
 def poison(town: Town, random: Random) -> None:
     """An op no server can fold: unreadable, of the wrong type, or one that makes the fold fail."""
-    device = _device(town, random)
-    how = random.choice(("unreadable", "wrong type", "defect"))
+    device = some_device(town, random)
+    how, before = random.choice(("unreadable", "wrong type", "defect")), set(town.facts)
     if how == "unreadable":
         fact = town.fact(device.name)
         if not device.save_raw(f'{{"n":{device.disk.own.n + 1},"app":"{fact}",'.encode()):
             del town.facts[fact]
     elif how == "wrong type":
-        if found := _pick(town, random, "hazard"):
+        if found := pick_record(town, random, "hazard"):
             device, rec = found
-            _write(town, device, rec, "hazard", {"title": _reg(device.view(rec), "title", 7, device)})
-    elif found := _pick(town, random, "hazard"):
+            write(town, device, rec, "hazard", {"title": reg(device.view(rec), "title", 7, device)})
+    elif found := pick_record(town, random, "hazard"):
         device, rec = found
-        _write(town, device, rec, "hazard", {"note": _reg(device.view(rec), "note", "坏", device)}, schema=POISON_SCHEMA)
+        write(town, device, rec, "hazard", {"note": reg(device.view(rec), "note", "坏", device)}, schema=POISON_SCHEMA)
+    if written := set(town.facts) - before:
+        town.poison |= written
+        town.happened[f"poison {how}"] += 1
 
 
 # ------------------------------------------------------------------------------------------------------------- syncing
@@ -300,22 +279,30 @@ def overtake(town: Town, random: Random) -> None:
         return
     town.fault = Fault("held_back")
     attempt(town, device, rounds=1)
-    town.fault = Fault()
+    town.fault, before = Fault(), set(town.facts)
     _write_on(town, device, random)
+    town.stake("5", set(town.facts) - before)
     attempt(town, device, rounds=random.randint(1, 3))
 
 
 def attempt(town: Town, device: Handheld, rounds: int = 40) -> bool:
     """Sync until done, cut off or dead; True when everything went both ways."""
+    held = facts_on(device) if device.is_doomed else set()
+    if device.name in town.moved:
+        town.stake("14", unsent(device), "revoked with unsent work")
     try:
         done = device.sync(town.send, rounds)
     except Gone:
         return False
     except Killed:
         town.happened["device killed"] += 1
+        # What was reported as saved is on the disk as long as no server has it.
+        if lost := held - facts_on(device):
+            town.findings += [f"18 saved means saved: {fact} of {device.name} died with it" for fact in sorted(lost - set(town.in_log()) - town.at_hub() - town.erased)]
         return False
     if done:
         town.blind.discard(device.name)
+        town.moved.discard(device.name)
     return done
 
 
@@ -336,8 +323,9 @@ def busy_sync(town: Town, random: Random) -> None:
         return
 
     def send(sender: Handheld, body: bytes) -> bytes:
-        answer = town.send(sender, body)
+        answer, before = town.send(sender, body), set(town.facts)
         _write_on(town, sender, random)
+        town.stake("5", set(town.facts) - before)
         return answer
 
     with suppress(Gone):
@@ -359,10 +347,10 @@ def centre_edit(town: Town, random: Random) -> None:
     if record.erased is not None:
         return
     if random.random() < 0.3:
-        fields = {"scope": _reg(record, "scope", OTHER if record.scope == STATION else STATION)}
+        fields = {"scope": reg(record, "scope", OTHER if record.scope == STATION else STATION)}
         town.happened["record moved"] += 1
     else:
-        fields = {"note": _reg(record, "note", random.choice(WORDS))}
+        fields = {"note": reg(record, "note", random.choice(WORDS))}
     town.append([{"rec": rec, "kind": "hazard", "scope": record.scope, "f": fields, "app": town.fact("centre")}])
 
 
@@ -393,6 +381,7 @@ ACTIONS: dict[str, tuple[int, Do]] = {
 # Drawn apart: histories that once found something stay as they were.
 APART: dict[str, tuple[int, Do]] = {"overtake": (1, overtake), "change_tabs": (1, change_tabs)}
 APART_EVERY = 20
+WITH_TABS: dict[str, tuple[int, Do]] = {"two_tabs": (1, two_tabs)}
 WITH_ERASURES: dict[str, tuple[int, Do]] = {"erase": (1, erase)}
 # One of so many steps of a history with a hub has to do with it.
 HUB_EVERY = 5

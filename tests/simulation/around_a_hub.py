@@ -6,7 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from server.ledger import quarantine
-from tests.simulation.town import Fault, Town
+from tests.simulation.faults import Fault
+from tests.simulation.town import Town
 
 # What a person can only read: it was no op here, or what it speaks of is erased.
 FOR_READING = ("fork", "fold_error", "record_erased")

@@ -6,6 +6,7 @@ from random import Random
 
 from server.ledger.feeds import masked
 from tests.server.ledger.world import OTHER, STATION
+from tests.simulation.facts import unsent
 from tests.simulation.town import Town
 
 YEAR_MS = 365 * 86_400_000
@@ -24,7 +25,10 @@ def narrow_link(town: Town, random: Random) -> None:
 
 def set_clock(town: Town, random: Random) -> None:
     """Somebody's clock is wrong by up to ten years."""
-    random.choice(town.devices).clock_ms = random.choice((0, -10 * YEAR_MS, 10 * YEAR_MS, random.randint(-DAY_MS, DAY_MS)))
+    device, by_ms = random.choice(town.devices), random.choice((0, -10 * YEAR_MS, 10 * YEAR_MS, random.randint(-DAY_MS, DAY_MS)))
+    town.happened["clock jumped"] += device.clock_ms != by_ms
+    town.happened["clock wrong by years"] += abs(by_ms) > YEAR_MS
+    device.clock_ms = by_ms
 
 
 def wait_no_time(town: Town, random: Random) -> None:
@@ -72,7 +76,11 @@ def evict(town: Town, random: Random) -> None:
 
 def upgrade_app(town: Town, random: Random) -> None:
     """A device gets the new version of the app, with whatever it holds."""
-    town.happened["app upgraded"] += random.choice(town.devices).upgrade()
+    device = random.choice(town.devices)
+    queue = unsent(device)
+    if device.upgrade():
+        town.happened["app upgraded"] += 1
+        town.stake("16", queue, "app upgraded with a full queue")
 
 
 def change_tabs(town: Town, random: Random) -> None:
@@ -80,6 +88,17 @@ def change_tabs(town: Town, random: Random) -> None:
     device, how = random.choice(town.devices), random.choice(("swapped", "swapped", "frozen", "closed"))
     if device.name not in town.blind and (done := device.change_tabs(how)):
         town.happened[f"tab {done}"] += 1
+
+
+def two_tabs(town: Town, random: Random) -> None:
+    """Somebody has the app open twice for a while: the page behind freezes, others go on, it thaws, and one of the two is closed."""
+    device = random.choice(town.devices)
+    if device.name in town.blind:
+        return
+    # The first opens the second tab; of two that are there, either may then be in front. Freezing what is frozen thaws it.
+    for how in ("swapped", *random.choice(((), ("swapped",))), "frozen", "frozen", "closed"):
+        if done := device.change_tabs(how):
+            town.happened[f"tab {done}"] += 1
 
 
 def upgrade_server(town: Town, random: Random) -> None:
@@ -107,6 +126,7 @@ def reassign(town: Town, random: Random) -> None:
         device.scopes = ("town", masked(STATION), OTHER) if STATION in device.scopes else ("town", STATION, masked(OTHER))
         town.happened["mask moved"] += 1
         return
+    town.moved.add(device.name)
     own = next(scope for scope in device.scopes if scope.startswith("station:"))
     device.scopes = ("town", OTHER if own == STATION else STATION)
     town.happened["reassigned"] += 1

@@ -6,6 +6,7 @@ Owns the end of a history (everything heals, everybody syncs) and what must then
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -23,9 +24,12 @@ from sync.stamp import GENESIS, erased_rec
 from tests.simulation.actions import attempt
 from tests.simulation.bad_days import DAY_MS
 from tests.simulation.erasing import check_erased
+from tests.simulation.facts import FACT, unsent
+from tests.simulation.faults import Fault
+from tests.simulation.files import check_files, deliver_files
 from tests.simulation.handheld import Handheld
 from tests.simulation.oracle import Logged, Meaning, meaning_of, shown_by
-from tests.simulation.town import FACT, Fault, Town
+from tests.simulation.town import Town
 from tests.simulation.typescript import TypeScriptHandheld
 
 ROUNDS_MAX = 8
@@ -35,9 +39,11 @@ def heal(town: Town) -> None:
     """Good links for everybody until nothing moves; what waits for a lost parent is let go after its time."""
     town.fault = Fault()
     town.upgrade_server()
+    town.happened[f"town of {len(town.devices)}"] += 1
     for device in town.devices:
         device.kill_at = ""
     _settle(town)
+    deliver_files(town)
     town.now_ms += 8 * DAY_MS
     nodes = [db.session(), *([town.hub.session] if town.hub else [])]
     if released := [rec for node in nodes for rec in quarantine.release_overdue(node, town.now_ms)]:
@@ -53,8 +59,8 @@ def _settle(town: Town) -> None:
             done.append(town.meet(Fault()))
         if all(done) and _heads(town) == before:
             return
-    stuck = [device.name for device in town.devices if device.pending]
-    town.findings.append(f"19 progress: {stuck or 'everybody'} never comes to rest")
+    stuck = [found for device in town.devices for found in _unsent(town, device)]
+    town.findings += stuck or ["19 progress: nobody comes to rest"]
 
 
 def _heads(town: Town) -> list[int]:
@@ -77,7 +83,7 @@ def check(town: Town) -> list[str]:
     states = {rec: (scope, seq, load(state)) for rec, (scope, seq, state) in town.states().items()}
     found = [
         *town.findings, *_facts(town), *_chains(log), *_quarantine(log), *_meaning(town, by_rec, states),
-        *_conflicts(states), *_replicas(town, states), *_nodes(town, states), *_rows(), *check_erased(town),
+        *_conflicts(states), *_replicas(town, states), *_nodes(town, states), *_rows(), *check_erased(town), *check_files(town),
     ]  # fmt: skip
     if not fold_anew(db.session()).ok:
         found.append("21 incremental state = fold of all ops: verify finds a difference")
@@ -111,7 +117,15 @@ def _facts(town: Town) -> list[str]:
     # Known limit (PROTOCOL.md, P-24): a copied disk and a second node, or a server set back, may part at different places.
     excused = town.cloned if town.happened["server rolled back"] or town.hub is not None else set()
     twice = sorted(fact for fact, count in times.items() if count > 1 and town.facts[fact] not in excused)
-    return [*(f"22 nothing lost: {fact} of {town.facts[fact]} is in no log" for fact in lost), *(f"2 nothing twice: {fact}" for fact in twice)]
+    return [
+        *(f"{_lost(town, fact)} nothing lost: {fact} of {town.facts[fact]} is in no log" for fact in lost),
+        *(f"2 nothing twice: {fact}" for fact in twice),
+    ]
+
+
+def _lost(town: Town, fact: str) -> str:
+    """The property that is broken: the one that was at stake."""
+    return town.at_stake.get(fact) or ("13" if town.facts[fact] in town.cloned else "22")
 
 
 def _chains(log: list[Logged]) -> list[str]:
@@ -165,12 +179,23 @@ def _meaning(town: Town, by_rec: dict[str, list[Logged]], states: dict[str, tupl
             if isinstance(left, dict):
                 left, right = ({name: value for name, value in each.items() if value or part == "counters"} for each in (left, right))
             if left != right:
-                found.append(f"{_NUMBER[part]} {part} of {record.kind} {rec}: {right} instead of {left}")
+                found.append(f"{_number(record, part, left, right)} {part} of {record.kind} {rec}: {right} instead of {left}")
         found += _own_conflicts(town, rows, wanted)
     return found
 
 
-_NUMBER = {"registers": 7, "counters": 9, "sets": 8, "logs": 8, "deleted": 10, "disputed": 11}
+_NUMBER = {"registers": 7, "counters": 9, "sets": 21, "logs": 21, "deleted": 10}
+
+
+def _number(record: Record, part: str, wanted: Any, shown: Any) -> int:
+    """Which property it breaks: what only a later version knows was stripped, a dispute there should not be or one that is gone, or by its merge kind."""
+    if part == "disputed":
+        return 8 if shown > wanted else 11
+    if isinstance(wanted, dict):
+        declared = {each.name for each in KINDS[record.kind].fields} if record.kind in KINDS else set()
+        if {name for name in wanted.keys() | shown.keys() if wanted.get(name) != shown.get(name)}.isdisjoint(declared | {"scope"}):
+            return 15
+    return _NUMBER[part]
 
 
 def _own_conflicts(town: Town, rows: list[Logged], wanted: Meaning) -> list[str]:
@@ -182,9 +207,11 @@ def _own_conflicts(town: Town, rows: list[Logged], wanted: Meaning) -> list[str]
     by_stamp = {row.stamp: row for row in rows}
     found = []
     for name in wanted.disputed & set(wanted.registers):
-        authors = {town.facts.get(fact.decode(), "") for stamp in wanted.registers[name] for fact in FACT.findall(by_stamp[stamp].line)}
+        facts = {fact.decode() for stamp in wanted.registers[name] for fact in FACT.findall(by_stamp[stamp].line)}
+        authors = {town.facts.get(fact, "") for fact in facts}
         if len(authors) == 1 and not authors & (town.cloned | {"centre"}):
-            found.append(f"6 no conflict with itself: {authors} on {name}")
+            number = 5 if any(town.at_stake.get(fact) == "5" for fact in facts) else 6
+            found.append(f"{number} no conflict with itself: {authors} on {name}")
     return found
 
 
@@ -194,7 +221,7 @@ def _conflicts(states: dict[str, tuple[str, int, Record]]) -> list[str]:
     db.session.rollback()
     cases = {(rec, name) for rec, name in rows}
     disputed = {(rec, name) for rec, (_, _, record) in states.items() for name in shown_by(record).disputed}
-    return [f"11 open cases: {case}" for case in sorted(cases ^ disputed)]
+    return [f"{8 if case in cases else 11} open cases: {case}" for case in sorted(cases ^ disputed)]
 
 
 def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[str]:
@@ -215,7 +242,7 @@ def _replicas(town: Town, states: dict[str, tuple[str, int, Record]]) -> list[st
             found += [f"0 no error: {device.name} {each}" for each in device.incidents("local_error")]
             found += [f"17 one engine: two tabs of {device.name} sent at once" for _ in device.incidents("two_at_once")]
             found += [f"14 purge: {device.name} removed rows before its work had left: {each}" for each in device.incidents("scope_purged") if each["pending"]]
-        found += _unsent(device)
+        found += _unsent(town, device)
     return found
 
 
@@ -245,5 +272,9 @@ def _screen(device: TypeScriptHandheld) -> list[str]:
     return found + [f"21 screen: {device.name} shows {rec} otherwise" for rec, record in shown.items() if record.to_wire() != folded[rec].to_wire()]
 
 
-def _unsent(device: Handheld) -> list[str]:
-    return [f"19 progress: {device.name} keeps {device.pending} unsent"] if device.pending else []
+def _unsent(town: Town, device: Handheld) -> list[str]:
+    """19; 4 when it was told that it sends too much at once, 3 when a bad op is among it."""
+    if not device.pending:
+        return []
+    number = 4 if device.name in town.too_large else 3 if unsent(device) & town.poison else 19
+    return [f"{number} progress: {device.name} keeps {device.pending} unsent"]

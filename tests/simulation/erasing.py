@@ -13,7 +13,8 @@ from server.ledger.bulk import Bulk
 from server.ledger.erasures import Erasure, every, stamps_of
 from server.ledger.lines import read_line, read_raw
 from sync.stamp import erased_rec, make_stamp
-from tests.simulation.town import FACT, Town
+from tests.simulation.facts import FACT
+from tests.simulation.town import Town
 
 # One of so many steps of a history with erasures is one.
 ERASE_EVERY = 20

@@ -57,6 +57,16 @@ class Row:
 
 
 @dataclass(slots=True)
+class FileRow:
+    """One photo as kept in the queue: `waiting`, `sent` (the server took the bytes) or `delivered` (the server said it has the file)."""
+
+    sha256: str
+    data: bytes
+    state: str = "waiting"
+    begun: bool = False
+
+
+@dataclass(slots=True)
 class Chain:
     """One incarnation and how far the server has it."""
 
@@ -82,6 +92,7 @@ class Disk:
     masked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     # Ids seen since a reload began; None when none is under way.
     reloaded: set[str] | None = None
+    files: dict[str, FileRow] = field(default_factory=dict)
 
 
 @dataclass
@@ -116,7 +127,7 @@ class Handheld:
         """The record as shown: the pulled state and own ops it does not hold yet."""
         state = self.disk.states.get(rec)
         own = [row for row in self.disk.rows if row.rec == rec]
-        record = Record.from_wire(copy.deepcopy(state)) if state else new_record(rec, kind)
+        record = Record.from_wire(orjson.loads(orjson.dumps(state))) if state else new_record(rec, kind)
         for row in own:
             if row.n > record.vv.get(row.dev, 0) and erased_rec(row.line) is None:
                 op = parse_op(orjson.loads(row.line), row.dev, row.n, row.h)
@@ -164,6 +175,11 @@ class Handheld:
     # --------------------------------------------------------------------------------------------------------- syncing
 
     @property
+    def is_doomed(self) -> bool:
+        """Whether the next sync is to die on the way."""
+        return bool(self.kill_at)
+
+    @property
     def pending(self) -> int:
         """How many own ops the server has not acknowledged."""
         return sum(each.n - each.acked for each in (self.disk.own, *self.disk.former))
@@ -192,19 +208,21 @@ class Handheld:
             "limit": 30 if mine else 1, "schema": 1, "status": {"pending": len(lines)},
         }  # fmt: skip
         body = b"\n".join([orjson.dumps(header), *(row.line for row in batch)])
-        self._step("send")
+        self.step("send")
         try:
             raw = send(self, body)
             if digest.is_damaged(self.told_digest, raw):
                 raise Gone  # like no answer (P-31)
             answer = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise Gone from error
         except TooLarge:
             self._halve(len(batch))
             return True
         except Rebase:
             disk.cursor, disk.reloaded = None, set()
             return True
-        self._step("settle")
+        self.step("settle")
         last = batch[-1].n if batch else one.acked
         if answer.get("fork") or (answer["acked"] > last == one.n and mine):
             self._part(one, answer.get("same_to", last))
@@ -222,7 +240,7 @@ class Handheld:
         self.ops_max = min(OPS_MAX, self.ops_max * 2) if one.acked >= last else self.ops_max
         if not mine:
             return one.n > one.acked
-        self._step("page")
+        self.step("page")
         self._take(answer)
         return bool(answer["more"] or one.n > one.acked or batch)
 
@@ -240,7 +258,8 @@ class Handheld:
             batch += lines[len(batch) : len(batch) + size]
         return batch
 
-    def _step(self, name: str) -> None:
+    def step(self, name: str) -> None:
+        """A point at which power may fail."""
         if self.kill_at == name:
             self.kill_at = ""
             raise Killed(name)

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 
-from server.db import make_engine
 from server.ledger.lines import read_line
+from tests.simulation.addresses import engine_at
 from tests.tools.databases import new_sqlite
 from tests.tools.second_node import open_session
 
 
 class Hub:
-    """A node beside the centre. `on_statement` lets it die between two statements as the centre does."""
+    """A node beside the centre."""
 
-    def __init__(self, folder: Path, on_statement: Callable[..., None]) -> None:
+    def __init__(self, folder: Path) -> None:
         """Every life of the hub is an empty file of its own in `folder`."""
-        self.folder, self.on_statement, self.lives = folder, on_statement, 0
+        self.folder, self.lives = folder, 0
         self._open()
 
     def _open(self) -> None:
         self.lives += 1
-        self.engine = make_engine(new_sqlite(self.folder / f"hub-{self.lives}.db"))
-        event.listen(self.engine, "before_cursor_execute", self.on_statement)
+        self.engine = engine_at(new_sqlite(self.folder / f"hub-{self.lives}.db"))
         self.session = open_session(self.engine)
 
     def lose(self) -> None:

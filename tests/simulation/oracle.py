@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync.merge_kinds import counter_state, disputes, is_deleted
+from sync import merge_kinds
 from sync.record import Record
 
 
@@ -101,9 +101,9 @@ def shown_by(record: Record) -> Meaning:
     """The same, as the product folded it."""
     return Meaning(
         {name: {stamp: _text(value) for stamp, value in live} for name, live in record.reg.items() if live},
-        {name: counter_state(record, name).value for name in record.ctr},
+        {name: merge_kinds.counter_state(record, name).value for name in record.ctr},
         {name: {stamp: _text(value) for stamp, value in members} for name, members in record.sets.items()},
         {name: {stamp: (_text(value), gone) for stamp, value, gone in entries} for name, entries in record.log.items()},
-        is_deleted(record),
-        set(disputes(record)),
+        merge_kinds.is_deleted(record),
+        set(merge_kinds.disputes(record)),
     )

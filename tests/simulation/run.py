@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,10 @@ from pathlib import Path
 from random import Random
 
 from sync.record import Record, load
-from tests.simulation.actions import Action, plan, with_a_hub, with_erasures, with_more
+from tests.simulation.actions import Action, plan, with_a_hub, with_erasures, with_files, with_more, with_tabs
 from tests.simulation.checks import check, heal
-from tests.simulation.town import FACT, Town
+from tests.simulation.facts import FACT
+from tests.simulation.town import Town
 from tests.simulation.typescript import Engines
 from tests.tools.databases import copied, new_sqlite
 from tests.tools.memory import in_memory
@@ -41,6 +43,8 @@ class Ground:
     # When set, records are erased in between.
     erasures: bool = False
 
+    _home: tempfile.TemporaryDirectory[str] | None = None
+
     def __init__(self, folder: Path) -> None:
         """`folder` is this run's own."""
         self.folder = folder
@@ -60,10 +64,15 @@ class Ground:
 
     @contextmanager
     def database(self) -> Iterator[tuple[str, Path]]:
-        """An empty database and a folder beside it."""
-        with tempfile.TemporaryDirectory(dir=in_memory() or self.folder) as name:
-            folder = Path(name)
+        """An empty database and a folder beside it: the same for every history, one after another."""
+        if self._home is None:
+            self._home = tempfile.TemporaryDirectory(dir=in_memory() or self.folder)
+        folder = Path(self._home.name) / "town"
+        folder.mkdir()
+        try:
             yield new_sqlite(folder / "town.db"), folder
+        finally:
+            shutil.rmtree(folder)
 
 
 class PostgresGround(Ground):
@@ -81,19 +90,22 @@ class PostgresGround(Ground):
 
 
 def draw(seed: int, length: int, hub: bool = False) -> tuple[int, list[Action]]:
-    """How many devices, and what happens to them."""
+    """How many devices, and what happens to them. A town of six or seven is the exception: it takes twice the time."""
     random = Random(seed)
     size, actions = random.randint(2, 5), plan(random, length)
+    size = Random(f"{seed} more devices").choice((size,) * 14 + (6, 7))
     if hub:
         actions = with_a_hub(random, actions)
-    return size, with_more(Random(f"{seed} more"), actions)
+    return size, with_files(Random(f"{seed} files"), with_more(Random(f"{seed} more"), actions))
 
 
-def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action] | None = None) -> Result:
-    """One history from its seed; `actions` replaces the drawn ones (shrinking, replaying)."""
+def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action] | None = None, shaped: bool = False) -> Result:
+    """One history from its seed; `actions` replaces the drawn ones (shrinking, replaying). `shaped`: its end is told as well."""
     size, drawn = draw(seed, length, ground.hub)
     if ground.erasures:
         drawn = with_erasures(Random(f"{seed} erasures"), drawn)
+    if ground.engines is not None:
+        drawn = with_tabs(Random(f"{seed} tabs"), drawn)
     chosen = drawn if actions is None else list(actions)
     # Who is upgraded on the way began two releases ago.
     older = frozenset(action.name.removeprefix("upgrade_") for action in chosen if action.name.startswith("upgrade_"))
@@ -106,7 +118,7 @@ def play(ground: Ground, seed: int, length: int = 120, actions: Sequence[Action]
         except Exception as error:
             # Nothing in a history may make the product fail; what does is the finding.
             return Result(seed, chosen, [*town.findings, f"0 no error: {type(error).__name__}: {error}"], town.happened)
-        return Result(seed, chosen, found, town.happened, _shape(town), sum(town.in_log().values()))
+        return Result(seed, chosen, found, town.happened, _shape(town) if shaped else {}, sum(town.in_log().values()))
 
 
 def shrink(ground: Ground, result: Result, tries_max: int = 400) -> Result:
@@ -135,13 +147,13 @@ def _shape(town: Town) -> dict[str, object]:
 
 def _plain(record: Record, names: dict[str, str]) -> object:
     return {
-        "reg": {name: sorted((names[stamp], str(value)) for stamp, value in live) for name, live in record.reg.items() if live},
+        "reg": {name: sorted((names.get(stamp, stamp), str(value)) for stamp, value in live) for name, live in record.reg.items() if live},
         "ctr": {
-            name: (sorted((names[stamp], value) for stamp, value in counter.counts), sorted((names[stamp], value) for stamp, value, _ in counter.deltas))
+            name: (sorted((names.get(stamp, stamp), value) for stamp, value in counter.counts), sorted((names.get(stamp, stamp), value) for stamp, value, _ in counter.deltas))
             for name, counter in record.ctr.items()
         },
-        "set": {name: sorted((names[stamp], str(value)) for stamp, value in members) for name, members in record.sets.items() if members},
-        "log": {name: sorted((names[stamp], str(value), gone) for stamp, value, gone in entries) for name, entries in record.log.items()},
-        "life": sorted((names[stamp], value) for stamp, value, _ in record.life),
+        "set": {name: sorted((names.get(stamp, stamp), str(value)) for stamp, value in members) for name, members in record.sets.items() if members},
+        "log": {name: sorted((names.get(stamp, stamp), str(value), gone) for stamp, value, gone in entries) for name, entries in record.log.items()},
+        "life": sorted((names.get(stamp, stamp), value) for stamp, value, _ in record.life),
         "scope": record.scope if len(record.reg.get("scope", ())) < 2 else "",
     }  # fmt: skip

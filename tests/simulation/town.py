@@ -7,7 +7,6 @@ Owns the server side of a run and the ledger of facts: every op a device ever re
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 import sqlite3
 from collections import Counter
@@ -21,7 +20,7 @@ from unittest.mock import patch
 
 import orjson
 import structlog
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -38,42 +37,22 @@ from server.ledger.state import canonical
 from server.ledger.sync import exchange, narrowed
 from server.nodes.meeting import meet, serve
 from server.settings import Settings
-from sync.fold import Outcome, fold_op
-from sync.op import Op
-from sync.record import Record
 from tests.compat.versions import two_releases_ago
 from tests.server.ledger.world import HEAD, OPERATOR, OTHER, PATROLLER, STATION, STRANGER, TOWN, Caller
+from tests.simulation.addresses import open_centre
+from tests.simulation.facts import facts_in, facts_on
+from tests.simulation.faults import Fault, PowerCut, flipped, fold_with_a_defect
 from tests.simulation.handheld import Gone, Handheld, Rebase, TooLarge
 from tests.simulation.hub import Hub
 from tests.simulation.oracle import Logged
 from tests.simulation.typescript import Engines, TypeScriptHandheld
 
 START_MS = 1_795_000_000_000
-POISON_SCHEMA = 666
-FACT = re.compile(rb"sim-\d+")
 PEOPLE = (
     ("A", PATROLLER, (TOWN, STATION)), ("B", PATROLLER, (TOWN, STATION)), ("C", HEAD, (TOWN, STATION)),
     ("D", STRANGER, (TOWN, OTHER)), ("E", OPERATOR, (TOWN, STATION, masked(OTHER))), ("F", PATROLLER, (TOWN, STATION)),
     ("G", STRANGER, (TOWN, OTHER)),
 )  # fmt: skip
-
-
-def flipped(body: bytes, where: int) -> bytes:
-    """The same bytes but for one bit."""
-    at = where % len(body)
-    return body[:at] + bytes([body[at] ^ 1 << where // len(body) % 8]) + body[at + 1 :]
-
-
-class PowerCut(BaseException):
-    """The server died between two statements."""
-
-
-@dataclass
-class Fault:
-    """What the wire or the server does to the next requests."""
-
-    kind: str = ""
-    at: int = 0
 
 
 @dataclass
@@ -94,6 +73,16 @@ class Town:
     cloned: set[str] = field(default_factory=set)
     blind: set[str] = field(default_factory=set)
     backed_up: set[str] | None = None
+    # Of a fact, the property that would break if it were lost: what its device went through while it was unsent.
+    at_stake: dict[str, str] = field(default_factory=dict)
+    poison: set[str] = field(default_factory=set)
+    # Devices that were given another station and have not heard of it yet.
+    moved: set[str] = field(default_factory=set)
+    # Devices whose last request had too many lines.
+    too_large: set[str] = field(default_factory=set)
+    # Bytes of the files some device reported as delivered, and those among them that a restored database has not heard of.
+    delivered: dict[str, bytes] = field(default_factory=dict)
+    rolled_away: set[str] = field(default_factory=set)
     # Facts of ops whose text was erased: nobody may have them any more.
     erased: set[str] = field(default_factory=set)
     images: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +98,7 @@ class Town:
     # Ends the time in which the server is one of two releases ago; None when it is today's.
     upgrade: Callable[[], None] | None = None
     _statements: int = 0
+    _listening: list[Engine] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:
@@ -124,10 +114,9 @@ class Town:
         self.devices = [self._device(i, engines if i % 2 == 0 else None, "app" in older) for i in range(size)]
         draw = Random(self.random.getrandbits(64))
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-        with patch.object(secrets, "token_bytes", draw.randbytes), patch.object(apply, "fold_op", _fold_with_a_defect):
-            db.init(self.url)
-            event.listen(db.engine, "before_cursor_execute", self._before_statement)
-            self.hub = Hub(self.folder, self._before_statement) if hub else None
+        with patch.object(secrets, "token_bytes", draw.randbytes), patch.object(apply, "fold_op", fold_with_a_defect):
+            open_centre(self.url)
+            self.hub = Hub(self.folder) if hub else None
             past = ExitStack()
             if "server" in older:
                 past.enter_context(two_releases_ago())
@@ -158,8 +147,6 @@ class Town:
         return TypeScriptHandheld(engines, self._library, lambda: self.now_ms, *person, random, older=older)
 
     def _before_statement(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if self.fault.kind not in ("power_cut", "disk_full"):
-            return
         self._statements += 1
         if self._statements < self.fault.at:
             return
@@ -173,17 +160,20 @@ class Town:
     def send(self, device: Handheld, body: bytes) -> bytes:
         """One request over the wire. Raises Gone, TooLarge or Rebase."""
         fault, self.fault = self.fault, Fault()
+        self.too_large.discard(device.name)
         if body.count(b"\n") > self.lines_max:
             self.happened["413"] += 1
+            self.too_large.add(device.name)
             raise TooLarge
         if fault.kind == "drop":
             self.happened["dropped"] += 1
             raise Gone
         if fault.kind == "held_back":
+            self.happened["delayed"] += 1
             self.held_back.append((device, body))
             raise Gone
         if fault.kind in ("power_cut", "disk_full"):
-            self.fault, self._statements = fault, 0
+            self.arm(fault.kind, fault.at)
         if fault.kind == "damaged_request":
             told, body = digest.digest_of(body), flipped(body, fault.at)
             self.happened["request damaged"] += 1
@@ -219,7 +209,10 @@ class Town:
 
     def _serve(self, device: Handheld, body: bytes) -> bytes:
         caller = Caller(f"d_{device.enrolled}", device.scopes)
-        return self._risk(lambda: exchange(self._node_of(device), caller, body, self.now_ms))
+        answer = self._risk(lambda: exchange(self._node_of(device), caller, body, self.now_ms))
+        for verdict in ("parked", "quarantined"):
+            self.happened[verdict] += answer.count(b'"v":"%s"' % verdict.encode())
+        return answer
 
     def _node_of(self, device: Handheld) -> Session:
         return self.hub.session if self.hub is not None and device.name in self.away else db.session()
@@ -248,7 +241,7 @@ class Town:
             return b"done" if met.done else b""
 
         if fault.kind in ("power_cut", "disk_full"):
-            self.fault, self._statements = fault, 0
+            self.arm(fault.kind, fault.at)
         try:
             done = bool(self._risk(work))
         except Gone:
@@ -259,8 +252,11 @@ class Town:
         return done
 
     def _risk(self, work: Callable[[], bytes]) -> bytes:
+        self._listen()
         try:
             return work()
+        except Gone:
+            raise
         except PowerCut as cut:
             self.happened["server killed"] += 1
             db.session.remove()
@@ -274,8 +270,32 @@ class Town:
         except DBAPIError as error:
             self.happened["disk full" if "disk is full" in str(error) else "database error"] += 1
             raise Gone from error
+        except Exception as error:
+            # A 500: nothing in a history may make the server fail, but life goes on, and what it cost shows in the end.
+            self.findings.append(f"0 no error: {type(error).__name__}: {error}")
+            raise Gone from error
         finally:
-            self.fault = Fault() if self.fault.kind in ("power_cut", "disk_full") else self.fault
+            self.disarm()
+
+    def arm(self, kind: str, at: int) -> None:
+        """From its statement number `at` on the server is dead, or its disk full."""
+        self.fault, self._statements = Fault(kind, at), 0
+        self._listen()
+
+    def disarm(self) -> None:
+        """The server lives again and has room."""
+        if self.fault.kind in ("power_cut", "disk_full"):
+            self.fault = Fault()
+        while self._listening:
+            event.remove(self._listening.pop(), "before_cursor_execute", self._before_statement)
+
+    def _listen(self) -> None:
+        """Only while something may strike: a listener costs every statement its time."""
+        if self._listening or self.fault.kind not in ("power_cut", "disk_full"):
+            return
+        for engine in (db.engine, *([self.hub.engine] if self.hub else [])):
+            event.listen(engine, "before_cursor_execute", self._before_statement)
+            self._listening.append(engine)
 
     def _library(self, device: Handheld, path: str) -> bytes:
         """What a device loads first: the list of snapshots, or one of them."""
@@ -305,7 +325,13 @@ class Town:
 
     def on_disks(self) -> set[str]:
         """Facts some live disk holds."""
-        return {found for device in self.devices for row in device.disk.rows for found in _facts(row.line)}
+        return set().union(*map(facts_on, self.devices))
+
+    def stake(self, number: str, facts: set[str], what: str = "") -> None:
+        """From now on it is this property that would break if one of these were lost; `what` happened if there are any."""
+        self.at_stake |= dict.fromkeys(facts, number)
+        if facts and what:
+            self.happened[what] += 1
 
     def log(self) -> list[Logged]:
         """The op log as stored."""
@@ -315,11 +341,11 @@ class Town:
 
     def in_log(self) -> Counter[str]:
         """How often each fact is in the log."""
-        return Counter(found for row in self.log() for found in _facts(row.line))
+        return Counter(found for row in self.log() for found in facts_in(row.line))
 
     def at_hub(self) -> set[str]:
         """Facts the hub has logged."""
-        return set() if self.hub is None else {found for line in self.hub.lines() for found in _facts(line)}
+        return set() if self.hub is None else {found for line in self.hub.lines() for found in facts_in(line)}
 
     def lose_hub(self) -> None:
         """The hub's disk is gone; an empty hub takes its place."""
@@ -352,15 +378,19 @@ class Town:
         """The server is lost and comes back from its newest backup."""
         if self.backed_up is None:
             return
+        before = set(self.in_log())
         restore(self.settings, self.folder / "backup", replace=True)
         db.session.remove()
+        self.stake("13", before - self.backed_up)
+        # Known limit: a device does not ask again for what it has as delivered. The bytes are still in the store.
+        self.rolled_away |= self.delivered.keys()
         gone = self.only_on_server - self.backed_up - self.on_disks() - self.at_hub()
         self.forgiven |= gone
         self.happened["server rolled back"] += 1
 
     def set_back(self, device: Handheld, image: Any) -> None:
         """The device comes back from an older image of its disk."""
-        before = {found for row in device.disk.rows for found in _facts(row.line)}
+        before = {found for row in device.disk.rows for found in facts_in(row.line)}
         device.set_back(image)
         lost = before - self.on_disks()
         stored = set(self.in_log()) | self.at_hub()
@@ -368,15 +398,3 @@ class Town:
         self.only_on_server |= lost & stored
         self.cloned.add(device.name)
         self.happened["device set back"] += 1
-
-
-def _facts(line: bytes) -> set[str]:
-    return {found.decode() for found in FACT.findall(line)}
-
-
-def _fold_with_a_defect(record: Record, op: Op, at_c: int) -> Outcome:
-    """The server's fold, with one known defect: ops of a certain schema make it fail half-way (P-22)."""
-    if op.schema == POISON_SCHEMA:
-        record.reg.clear()
-        raise ArithmeticError("defect")
-    return fold_op(record, op, at_c)

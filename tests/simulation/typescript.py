@@ -154,6 +154,11 @@ class TypeScriptHandheld(Handheld):
 
     # --------------------------------------------------------------------------------------------------------- syncing
 
+    @property
+    def is_doomed(self) -> bool:
+        """As the model."""
+        return bool(self.kill_at) or self.kill_point > 0
+
     def sync(self, send: Send, rounds: int = 40) -> bool:
         """As the model: True when everything went both ways."""
         left = rounds
