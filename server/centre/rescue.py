@@ -2,7 +2,8 @@
 
 Owns the reading of the archive and the mapping of its lines to pushes: import equals push, through the same judge and fold, so a
 bundle may be imported twice, or after the device has sent the same ops itself, and changes nothing then. Rights are those of the
-device that made the lines, proven by its signature; what is not proven is stored and set aside for a person, never refused.
+device that made the lines, proven by its signature; what is not proven is set aside for a person, never refused, and beside the
+chain it claims (`ledger.brought`): a bundle never stands in the way of a device that lives.
 A bundle from which something could not be taken yet (a gap, damage) is kept whole under `<data>/rescue`.
 """
 
@@ -29,6 +30,8 @@ from server.db import unit
 from server.errors import fail
 from server.files.models import StoredFile
 from server.files.tus import Uploads, hash_file, room_for
+from server.ledger import brought
+from server.ledger.brought import UNPROVEN
 from server.ledger.bulk import Bulk
 from server.ledger.intake import Batch, Header, Line, read_lines
 from server.ledger.push import Pushed, peek_author, push
@@ -39,7 +42,6 @@ from sync.stamp import GENESIS, chain
 
 log = structlog.get_logger("security")
 BUNDLES_KEPT_MAX = 200
-UNPROVEN = "unsigned_bundle"
 ADMIN = frozenset({"admin"})
 
 
@@ -178,8 +180,8 @@ def _rights(session: Session, caller: Caller, owner: str | None, claimed: str | 
     """The rights the lines of an author are judged by. `owner` is the device we know it by, `claimed` the bundle's."""
     device = session.get(Device, owner or claimed) if owner or claimed else None
     proven = signature == "good" and (owner is None or owner == claimed)
-    # A device without a key cannot prove anything; the town centre may vouch for it, a station may not.
-    vouched = signature == "no_key" and caller.all_town
+    # A device without a key cannot prove anything; the town centre may vouch for it, a station may not. Whose key is known speaks for itself.
+    vouched = caller.all_town and device is not None and device.public_key is None and owner in (None, claimed)
     if device is None or not (proven or vouched):
         return Rights({}, blocked=UNPROVEN)
     rights = build_caller(session, device, None, at).rights
@@ -208,6 +210,12 @@ def _import_author(
     rows = bulk.select("SELECT device_id FROM incarnation WHERE dev = ?", (dev,))
     owner = str(rows[0][0]) if rows and rows[0][0] else None
     rights = _rights(session, caller, owner, archive.header.device_id, signature, at)
+    if rights.blocked == UNPROVEN:
+        session.rollback()
+        aside = brought.set_aside(session, dev, [Line(each.n, each.h, each.line) for each in carried], at)
+        report.stored = report.quarantined = aside.stored
+        report.known = aside.known
+        return report
     prev_h = _hash_before(bulk, archive, dev, carried[0])
     session.rollback()
     device_id = owner or archive.header.device_id or "rescue"

@@ -151,7 +151,7 @@ class ScopeDigest(Base):
 
 
 class Quarantine(Base):
-    """Something that arrived and could not be applied, kept whole for a person. `op_id` is empty for forked lines."""
+    """Something that arrived and could not be applied, kept whole for a person. `op_id` is empty for what stands in no chain: forked and brought lines. `h` as it was told."""
 
     __tablename__ = "quarantine"
     __table_args__ = (UniqueConstraint("dev", "n", "sha"),)
@@ -165,6 +165,7 @@ class Quarantine(Base):
     why: Mapped[str] = mapped_column(String(64))
     rx_at: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16), index=True)
+    h: Mapped[str | None] = mapped_column(String(8))
 
 
 class Erasure(Base):
