@@ -79,6 +79,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str], ...] = (
     ("checksum_mismatch", 460, "Checksum mismatch", "校验不一致", "The bytes received differ from those sent.", "收到的内容与发送的不一致，将自动重传。", "later"),
     ("internal", 500, "Server error", "服务器出错", "The server failed. Give the number below to the operator.", "服务器出错。数据在本机，安全。请把下面的编号告诉管理员。", "later"),
     ("unavailable", 503, "Not ready", "服务暂不可用", "The service is not ready: {reason}.", "服务暂不可用，稍后自动重试。", "later"),
+    ("rescue_full", 507, "No room to keep the bundle", "应急包保存区已满", "What could be taken of the bundle is here, the rest is not, and there is no room to keep the bundle itself. Keep the file; the operator has to look at the bundles kept before.", "应急包中能收的已收下，其余未收；保存区已满，原包未能留存。请保留原文件，并联系管理员清理以前留存的应急包。", "later"),
     ("storage_full", 507, "Storage full", "存储空间不足", "The server's storage is full.", "服务器存储空间不足，请联系管理员。数据在本机，安全。", "later"),
 )  # fmt: skip
 

@@ -361,9 +361,14 @@ class Uploads:
             path.unlink(missing_ok=True)
 
 
+def has_room(folder: Path, length: int) -> bool:
+    """Whether `length` more bytes leave enough to the database."""
+    return shutil.disk_usage(folder).free >= length + FREE_BYTES_MIN
+
+
 def room_for(folder: Path, length: int) -> None:
     """Raises `storage_full` when `length` more bytes would leave too little to the database."""
-    if shutil.disk_usage(folder).free < length + FREE_BYTES_MIN:
+    if not has_room(folder, length):
         raise fail("storage_full")
 
 

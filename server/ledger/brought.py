@@ -24,7 +24,7 @@ from sync.judge import Rights
 from sync.stamp import chain, erased_rec
 
 UNPROVEN = store.UNPROVEN
-# Who brought an op whose author never was here himself.
+# Who brought an op that a person let in.
 NOBODY = "rescue"
 _WAITING = f"why = '{UNPROVEN}' AND op_id IS NULL"
 
@@ -74,8 +74,7 @@ def join(bulk: Bulk, entry: int, at: int) -> bool:
             return False
         nothing = Rights({}, blocked=UNPROVEN)
         judge_lines(lines, nothing)
-        device = author.device_id or NOBODY
-        fold_lines(bulk, author, lines, nothing, at, clock.node, device)
+        fold_lines(bulk, author, lines, nothing, at, clock.node, NOBODY)
         # Who delivered last stays who he was: nobody else did.
         write_author(bulk, author, author.device_id)
         _link(bulk, dev, [(line.n, sha256(line.raw).hexdigest()) for line in lines])

@@ -53,5 +53,6 @@ export const ERRORS: Readonly<Record<string, Problem>> = {
   checksum_mismatch: {"status": 460, "zh": "校验不一致", "en": "Checksum mismatch", "detail_zh": "收到的内容与发送的不一致，将自动重传。", "detail": "The bytes received differ from those sent.", "retry": "later"},
   internal: {"status": 500, "zh": "服务器出错", "en": "Server error", "detail_zh": "服务器出错。数据在本机，安全。请把下面的编号告诉管理员。", "detail": "The server failed. Give the number below to the operator.", "retry": "later"},
   unavailable: {"status": 503, "zh": "服务暂不可用", "en": "Not ready", "detail_zh": "服务暂不可用，稍后自动重试。", "detail": "The service is not ready: {reason}.", "retry": "later"},
+  rescue_full: {"status": 507, "zh": "应急包保存区已满", "en": "No room to keep the bundle", "detail_zh": "应急包中能收的已收下，其余未收；保存区已满，原包未能留存。请保留原文件，并联系管理员清理以前留存的应急包。", "detail": "What could be taken of the bundle is here, the rest is not, and there is no room to keep the bundle itself. Keep the file; the operator has to look at the bundles kept before.", "retry": "later"},
   storage_full: {"status": 507, "zh": "存储空间不足", "en": "Storage full", "detail_zh": "服务器存储空间不足，请联系管理员。数据在本机，安全。", "detail": "The server's storage is full.", "retry": "later"},
 };
