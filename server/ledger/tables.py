@@ -108,12 +108,13 @@ class RecordState(Base):
 
 
 class Departure(Base):
-    """A record that left a scope: readers of that scope are told it is gone."""
+    """A record that left a scope: readers of that scope who are given its kind are told it is gone. "" where the kind was not noted."""
 
     __tablename__ = "departure"
 
     scope: Mapped[str] = mapped_column(String(80), primary_key=True)
     rec: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(80))
     seq: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
