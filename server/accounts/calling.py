@@ -114,7 +114,7 @@ def is_new() -> bool:
 
 
 def require_fresh() -> None:
-    """Before what signs in is changed. Raises `confirm_required`."""
+    """Before what signs in is changed, a right is given or something is erased for good. Raises `confirm_required`."""
     if not is_fresh():
         raise fail("confirm_required")
 
