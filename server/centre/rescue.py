@@ -93,7 +93,10 @@ def import_bundle(session: Session, uploads: Uploads, caller: Caller, path: Path
     try:
         archive = Archive(path, uploads.settings.upload_bytes_max)
     except (ValueError, KeyError, *UNREADABLE) as error:
-        if not keep_bundle(uploads.settings, path):
+        kept = keep_bundle(uploads.settings, path)
+        with unit(session):
+            audit.note(session, at, caller.user_id or "", "rescue_import", None, caller.device_id, signature="unreadable", ops=0, files=0)
+        if not kept:
             raise fail("rescue_full") from error
         raise fail("bundle_damaged", reason=type(error).__name__) from error
     with archive:
