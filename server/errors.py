@@ -52,7 +52,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str], ...] = (
     ("device_revoked", 403, "Device revoked", "终端已停用", "The town centre has revoked this device.", "本终端已被中心停用，请联系城运中心。", "never"),
     ("forbidden", 403, "Not allowed", "没有权限", "Your post does not allow this.", "您的岗位没有此项权限。", "never"),
     ("setup_required", 403, "Finish signing in", "请先完成登录设置", "First choose a password of your own, and set up the second factor where the town asks for it.", "请先设置自己的密码；需要动态验证码的，还要先绑定。", "change"),
-    ("confirm_required", 403, "Is it you?", "请再次验证身份", "This changes how somebody signs in: show the password again, and the code if there is one.", "此操作会改变登录方式，请再次输入密码；已绑定动态码的，还要输入动态码。", "login"),
+    ("confirm_required", 403, "Is it you?", "请再次验证身份", "This gives access or cannot be undone: show the password again, and the code if there is one.", "此操作涉及登录、权限或不可恢复，请再次输入密码；已绑定动态码的，还要输入动态码。", "login"),
     ("not_found", 404, "Not found", "未找到", "There is nothing here, or you may not see it.", "没有找到，或您无权查看。", "never"),
     ("method_not_allowed", 405, "Method not allowed", "不支持的操作", "This address does not support that method.", "此地址不支持该操作。", "never"),
     ("conflict", 409, "Conflict", "状态冲突", "The state has changed meanwhile: {reason}.", "状态已变化，请刷新后重试。", "change"),
@@ -79,6 +79,7 @@ _ROWS: tuple[tuple[str, int, str, str, str, str, str], ...] = (
     ("checksum_mismatch", 460, "Checksum mismatch", "校验不一致", "The bytes received differ from those sent.", "收到的内容与发送的不一致，将自动重传。", "later"),
     ("internal", 500, "Server error", "服务器出错", "The server failed. Give the number below to the operator.", "服务器出错。数据在本机，安全。请把下面的编号告诉管理员。", "later"),
     ("unavailable", 503, "Not ready", "服务暂不可用", "The service is not ready: {reason}.", "服务暂不可用，稍后自动重试。", "later"),
+    ("rescue_full", 507, "No room to keep the bundle", "应急包保存区已满", "What could be taken of the bundle is here, the rest is not, and there is no room to keep the bundle itself. Keep the file; the operator has to look at the bundles kept before.", "应急包中能收的已收下，其余未收；保存区已满，原包未能留存。请保留原文件，并联系管理员清理以前留存的应急包。", "later"),
     ("storage_full", 507, "Storage full", "存储空间不足", "The server's storage is full.", "服务器存储空间不足，请联系管理员。数据在本机，安全。", "later"),
 )  # fmt: skip
 

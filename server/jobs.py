@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from server.db import Base, JsonText, db, unit
 from server.files.store import StoreDown
+from server.ledger import brought
 from server.ledger.clock import now_ms
 from server.ledger.partitions import make_coming
 from server.ledger.quarantine import release_overdue
@@ -250,7 +251,7 @@ def install(app: Flask, settings: Settings) -> None:
         audit.prune(session, at, settings.audit_days_min)
 
     # release_overdue is the clock of P-10: a field that waited seven days for its parent is released.
-    _housekeeping[:] = [release_overdue, uploads.expire, prune, tries.prune, audit_chain.seal_due, forget_old_audit, make_coming, erased_files.sweep]
+    _housekeeping[:] = [release_overdue, brought.settle, uploads.expire, prune, tries.prune, audit_chain.seal_due, forget_old_audit, make_coming, erased_files.sweep]
     sweep = Sweep(app, bell(settings.redis_url) if settings.redis_url else None)
     app.extensions["xunan_jobs"] = sweep
     app.before_request(sweep.ensure)

@@ -57,6 +57,7 @@ class Settings:
     body_bytes_max: int = 2 * 1024 * 1024
     live_streams_max: int = 16
     trusted_proxies: int = 0
+    rescue_kept_bytes_max: int = 16 * 1024**3
     audit_days_min: int = 183
     brakes_times: int = 1
     unmasks_per_day: int = 300
@@ -113,6 +114,8 @@ class Settings:
             body_bytes_max=_number(env, "BODY_BYTES_MAX", 2 * 1024 * 1024, 524_288, 64 * 1024**2),
             live_streams_max=min(_number(env, "LIVE_STREAMS_MAX", 16, 1, 10_000), _half_of_threads(env)),
             trusted_proxies=_number(env, "TRUSTED_PROXIES", 0, 0, 5),
+            # Twice the largest bundle that is taken (rescue_routes.py): one that has to be kept finds room beside another. No law or standard names a figure.
+            rescue_kept_bytes_max=_number(env, "RESCUE_KEPT_BYTES_MAX", 16 * 1024**3, 1_048_576, 1024**4),
             audit_days_min=_number(env, "AUDIT_DAYS_MIN", 183, 183, 36_500),
             brakes_times=_number(env, "BRAKES_TIMES", 1, 1, 1_000),
             unmasks_per_day=_number(env, "UNMASKS_PER_DAY", 300, 1, 100_000),

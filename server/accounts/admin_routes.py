@@ -109,11 +109,12 @@ def block_user(caller: Caller, user_id: str) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/admin/users/<user_id>/unblock", roles=ADMIN, returns=AccountOut, errors=("not_found",),
+    bp, "POST", "/admin/users/<user_id>/unblock", roles=ADMIN, returns=AccountOut, errors=("not_found", "confirm_required"),
     summary="Give a blocked user his posts back; he signs in anew",
 )  # fmt: skip
 def unblock_user(caller: Caller, user_id: str) -> dict[str, Any]:
-    """The opposite of blocking."""
+    """The opposite of blocking, and not as quick: rights are given by who has just shown who he is, and taken by anybody who sits there."""
+    require_fresh()
     return _change(caller, user_id, admin.unblock_user)
 
 
@@ -156,11 +157,12 @@ def posts(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/admin/posts", roles=ADMIN, body=PostIn, returns=PostIdOut, status=201, errors=("already_used",),
+    bp, "POST", "/admin/posts", roles=ADMIN, body=PostIn, returns=PostIdOut, status=201, errors=("already_used", "confirm_required"),
     summary="Give a user a post",
 )  # fmt: skip
 def new_post(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """Add a post."""
+    require_fresh()
     with unit() as session:
         post = service.add_post(
             session, now_ms(), caller.user_id or "", body["user_id"], body["role"], body["station_code"]
@@ -201,10 +203,11 @@ def revoke_device(caller: Caller, device_id: str) -> dict[str, bool]:
 
 @endpoint(
     bp, "POST", "/admin/device-codes", roles=("operator", "admin", "head"), body=DeviceCodeIn, returns=DeviceCodeOut,
-    status=201, summary="A one-time code to enrol a handheld",
+    status=201, errors=("confirm_required",), summary="A one-time code to enrol a handheld",
 )  # fmt: skip
 def device_code(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
-    """Make a code; a station head only for a station he heads."""
+    """Make a code; a station head only for a station he heads. What it enrols is a factor of whoever signs in there (ADR 0020)."""
+    require_fresh()
     with unit() as session:
         at = now_ms()
         held = service.held_posts(session, caller.user_id or "", at)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from flask import current_app, g, request
 
 from server.accounts import second_factor, sessions
+from server.accounts.audit import origin
 from server.accounts.models import Device
 from server.accounts.rights import NODE, Caller, build_caller
 from server.accounts.service import Bearer, find_bearer
@@ -38,8 +39,8 @@ def settings() -> Settings:
 
 
 def source() -> str:
-    """The network address a request came from."""
-    return request.remote_addr or "unknown"
+    """The network address a request came from, as the audit log has it: no longer than an address is."""
+    return origin.get().address or "unknown"
 
 
 def bearer() -> str | None:
@@ -114,7 +115,7 @@ def is_new() -> bool:
 
 
 def require_fresh() -> None:
-    """Before what signs in is changed. Raises `confirm_required`."""
+    """Before what signs in is changed, a right is given or something is erased for good. Raises `confirm_required`."""
     if not is_fresh():
         raise fail("confirm_required")
 

@@ -69,6 +69,7 @@ def confirm(session: Session, grant_id: str, at: int, *, whole: bool) -> None:
         grant.seen_at = at
     if whole:
         grant.confirmed_at = at
+    note(session, at, grant.user_id, "confirmed", device=grant.device_id)
 
 
 def make_room(session: Session, at: int, user_id: str, device: Device) -> None:

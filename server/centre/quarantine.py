@@ -17,17 +17,18 @@ from server.centre.naming import devices_named, user_names
 from server.centre.reader import Reader
 from server.centre.tables import core_table, kind_named, station_of
 from server.kinds import KINDS
-from server.ledger.lines import read_line, read_raw
+from server.ledger.lines import read_raw
 from sync.errors import OpError
 from sync.judge import Rights, UserRights, judge_op
 from sync.op import parse_op
+from sync.stamp import GENESIS
 
 RAW_SHOWN_MAX = 4000
 ID_LIMIT = 2**63
 
 
 def list_quarantine(session: Session, reader: Reader, *, state: str = "open", page: int = 1, size: int = 50) -> dict[str, Any]:
-    """{total, page, size, items}, newest first. Unreadable bytes belong to no station: only the town sees them."""
+    """{total, page, size, items}, newest first. What stands in no chain belongs to no station: only the town sees it."""
     quarantine, op_log, incarnation = core_table("quarantine"), core_table("op_log"), core_table("incarnation")
     joined = quarantine.outerjoin(op_log, op_log.c.id == quarantine.c.op_id)
     joined = joined.outerjoin(incarnation, incarnation.c.dev == quarantine.c.dev)
@@ -54,14 +55,15 @@ def list_quarantine(session: Session, reader: Reader, *, state: str = "open", pa
     for row in rows:
         raw = read_raw(row["sha"], row["raw"])
         body = parse_line(raw)
-        kind = kind_named(row["kind"] or "")
+        # Of a line that stands in no chain only the line itself says what it is about; it is masked all the same.
+        said = {name: row[name] or _word(body, name) for name in ("rec", "kind", "scope", "user")}
+        kind = kind_named(said["kind"] or "")
         readable = fields_of(body)
         personal = any(is_masked_field(kind.field(name)) for name in readable) if kind is not None else False
         items.append(
             {
                 "id": row["id"], "dev": row["dev"], "n": row["n"], "why": row["why"], "rx_ms": row["rx_at"],
-                "state": row["state"], "rec": row["rec"], "kind": row["kind"], "scope": row["scope"],
-                "station": station_of(row["scope"] or ""), "user": row["user"],
+                "state": row["state"], **said, "station": station_of(said["scope"] or ""),
                 "user_name": users.get(row["user"] or ""), "device": devices.get(row["device"] or ""),
                 "at": body.get("at"), "readable": bool(readable),
                 "changes": [change_of(kind, name, verb, {}) for name, verb in readable.items()],
@@ -69,6 +71,11 @@ def list_quarantine(session: Session, reader: Reader, *, state: str = "open", pa
             }
         )  # fmt: skip
     return {"total": total, "page": page, "size": size, "items": items}
+
+
+def _word(body: dict[str, Any], name: str) -> str | None:
+    found = body.get(name)
+    return found[:80] if isinstance(found, str) else None
 
 
 def _text(raw: bytes) -> str:
@@ -92,14 +99,12 @@ def could_write(session: Session, quarantine_id: int, mine: UserRights) -> bool:
     """Whether somebody with these rights could have written an entry's op himself: nobody lets through what is not his to decide."""
     if not 0 < quarantine_id < ID_LIMIT:
         return True  # there is nothing to let through
-    quarantine, op_log = core_table("quarantine"), core_table("op_log")
+    quarantine = core_table("quarantine")
     row = session.execute(
-        select(op_log.c.dev, op_log.c.n, op_log.c.h, op_log.c.line)
-        .select_from(quarantine.join(op_log, op_log.c.id == quarantine.c.op_id))
-        .where(quarantine.c.id == quarantine_id)
+        select(quarantine.c.dev, quarantine.c.n, quarantine.c.h, quarantine.c.sha, quarantine.c.raw).where(quarantine.c.id == quarantine_id)
     ).first()
     try:
-        op = parse_op(parse_line(read_line(*row)), *row[:3]) if row is not None else None
+        op = parse_op(parse_line(read_raw(row.sha, row.raw)), row.dev, row.n, row.h or GENESIS) if row is not None else None
     except OpError:
         op = None
     return op is None or judge_op(op, Rights({op.user: mine}), KINDS) != "role_not_allowed"

@@ -2,8 +2,10 @@
 
 Owns the reading of the archive and the mapping of its lines to pushes: import equals push, through the same judge and fold, so a
 bundle may be imported twice, or after the device has sent the same ops itself, and changes nothing then. Rights are those of the
-device that made the lines, proven by its signature; what is not proven is stored and set aside for a person, never refused.
-A bundle from which something could not be taken yet (a gap, damage) is kept whole under `<data>/rescue`.
+device that made the lines, proven by its signature; what is not proven is set aside for a person, never refused, and beside the
+chain it claims (`ledger.brought`): a bundle never stands in the way of a device that lives.
+A bundle from which something could not be taken yet (a gap, damage) is kept whole under `<data>/rescue`, as long as there is room: never
+at the cost of one kept before, whoever carries it still has it. Whether a file is here is told of files the caller may open or the signing device brought.
 """
 
 from __future__ import annotations
@@ -28,18 +30,21 @@ from server.centre.rescue_archive import UNREADABLE, Archive, Carried
 from server.db import unit
 from server.errors import fail
 from server.files.models import StoredFile
-from server.files.tus import Uploads, hash_file, room_for
+from server.files.refs import is_brought_by, is_open
+from server.files.tus import Uploads, has_room, hash_file, room_for
+from server.ledger import brought
+from server.ledger.brought import UNPROVEN
 from server.ledger.bulk import Bulk
 from server.ledger.intake import Batch, Header, Line, read_lines
 from server.ledger.push import Pushed, peek_author, push
 from server.ledger.tables import Incarnation
+from server.settings import Settings
 from sync import limits
 from sync.judge import Rights
 from sync.stamp import GENESIS, chain
 
 log = structlog.get_logger("security")
 BUNDLES_KEPT_MAX = 200
-UNPROVEN = "unsigned_bundle"
 ADMIN = frozenset({"admin"})
 
 
@@ -81,16 +86,23 @@ class Report:
 
 
 def import_bundle(session: Session, uploads: Uploads, caller: Caller, path: Path, at: int) -> Report:
-    """Take in one bundle file. Raises `bundle_damaged` when nothing of it can be read; the file is kept then, too."""
+    """Take in one bundle file. Raises `bundle_damaged` when nothing of it can be read; the file is kept then, too.
+
+    Raises `rescue_full` when it had to be kept and there is no room; what could be taken of it is here all the same.
+    """
     try:
         archive = Archive(path, uploads.settings.upload_bytes_max)
     except (ValueError, KeyError, *UNREADABLE) as error:
-        keep_bundle(uploads.settings.data_dir, path)
+        kept = keep_bundle(uploads.settings, path)
+        with unit(session):
+            audit.note(session, at, caller.user_id or "", "rescue_import", None, caller.device_id, signature="unreadable", ops=0, files=0)
+        if not kept:
+            raise fail("rescue_full") from error
         raise fail("bundle_damaged", reason=type(error).__name__) from error
     with archive:
         report = _import(session, uploads, caller, archive, at)
-    if report.files_damaged or report.files_missing or not all(author.whole for author in report.authors):
-        report.kept = keep_bundle(uploads.settings.data_dir, path)
+    whole = not report.files_damaged and not report.files_missing and all(author.whole for author in report.authors)
+    report.kept = not whole and keep_bundle(uploads.settings, path)
     with unit(session):
         if report.signature == "bad":
             # Signed by another key than that of the device it names: damage does not do that.
@@ -100,20 +112,28 @@ def import_bundle(session: Session, uploads: Uploads, caller: Caller, path: Path
             session, at, caller.user_id or "", "rescue_import", report.device_id, caller.device_id,
             signature=report.signature, ops=sum(author.stored for author in report.authors), files=report.files_stored,
         )  # fmt: skip
+    if not whole and not report.kept:
+        raise fail("rescue_full")
     return report
 
 
-def keep_bundle(data_dir: Path, path: Path) -> bool:
-    """Copy a bundle aside under its hash; the oldest go when there are too many."""
-    folder = data_dir / "rescue"
+def keep_bundle(settings: Settings, path: Path) -> bool:
+    """Copy a bundle aside under its hash. False when so many are there, or so many bytes, that it is not kept."""
+    folder = settings.data_dir / "rescue"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{hash_file(path)}.xunan"
-    if not target.exists():
-        shutil.copyfile(path, target)
-        with target.open("rb+") as handle:
-            os.fsync(handle.fileno())
-    for old in sorted(folder.glob("*.xunan"), key=lambda each: each.stat().st_mtime)[:-BUNDLES_KEPT_MAX]:
-        old.unlink(missing_ok=True)
+    if target.exists():
+        return True
+    sizes = [each.stat().st_size for each in folder.glob("*.xunan")]
+    size = path.stat().st_size
+    if len(sizes) >= BUNDLES_KEPT_MAX or sum(sizes) + size > settings.rescue_kept_bytes_max or not has_room(folder, size):
+        log.warning("rescue_full", bundles=len(sizes), bytes=sum(sizes))
+        return False
+    part = target.with_suffix(".part")
+    shutil.copyfile(path, part)
+    with part.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    part.replace(target)
     return True
 
 
@@ -126,8 +146,9 @@ def _import(session: Session, uploads: Uploads, caller: Caller, archive: Archive
         report.authors.append(_import_author(session, caller, archive, signature, dev, lines, at))
     # Data first: a file never delays it (P-50).
     sources = _deliverers(session, archive)
+    told = _Told(session, caller, [header.device_id] if signature == "good" and header.device_id else [])
     for sha256 in archive.files:
-        known = session.get(StoredFile, sha256) is not None
+        known = told.here(sha256)
         # What the bundle says of itself may be wrong: its files are taken one by one, as long as there is room.
         room_for(uploads.folder, archive.size(sha256))
         with archive.extracted(sha256, uploads.folder) as local:
@@ -138,16 +159,30 @@ def _import(session: Session, uploads: Uploads, caller: Caller, archive: Archive
             else:
                 report.files_stored += 1
     here = set(archive.files)
-    report.files_missing = [
-        sha256 for sha256 in header.files if sha256 not in here and session.get(StoredFile, sha256) is None
-    ]  # fmt: skip
+    report.files_missing = [sha256 for sha256 in header.files if sha256 not in here and not told.here(sha256)]
     session.rollback()
     return report
 
 
 def _deliverers(session: Session, archive: Archive) -> list[str]:
-    """Under whose name the ops of the bundle stand: its files open for them (P-51)."""
-    return list(session.scalars(select(Incarnation.device_id).where(Incarnation.dev.in_(list(archive.lines_by_dev))).distinct()))
+    """Under whose name the ops of the bundle stand, or will when a person lets them in: its files open for them (P-51)."""
+    known = session.scalars(select(Incarnation.device_id).where(Incarnation.dev.in_(list(archive.lines_by_dev))).distinct())
+    return [*filter(None, known), brought.NOBODY]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who learns that a file is here: who may open it, and the device that brought it (P-51). To others it is as if it was not."""
+
+    session: Session
+    caller: Caller
+    proven: list[str]
+
+    def here(self, sha256: str) -> bool:
+        session = self.session
+        if session.get(StoredFile, sha256) is None:
+            return False
+        return any(is_brought_by(session, sha256, each) for each in self.proven) or is_open(session, sha256, self.caller.scopes)
 
 
 def verify(signature: str | None, signed: bytes, device: Device | None) -> str:
@@ -178,8 +213,8 @@ def _rights(session: Session, caller: Caller, owner: str | None, claimed: str | 
     """The rights the lines of an author are judged by. `owner` is the device we know it by, `claimed` the bundle's."""
     device = session.get(Device, owner or claimed) if owner or claimed else None
     proven = signature == "good" and (owner is None or owner == claimed)
-    # A device without a key cannot prove anything; the town centre may vouch for it, a station may not.
-    vouched = signature == "no_key" and caller.all_town
+    # A device without a key cannot prove anything; the town centre may vouch for it, a station may not. Whose key is known speaks for itself.
+    vouched = caller.all_town and device is not None and device.public_key is None and owner in (None, claimed)
     if device is None or not (proven or vouched):
         return Rights({}, blocked=UNPROVEN)
     rights = build_caller(session, device, None, at).rights
@@ -208,6 +243,12 @@ def _import_author(
     rows = bulk.select("SELECT device_id FROM incarnation WHERE dev = ?", (dev,))
     owner = str(rows[0][0]) if rows and rows[0][0] else None
     rights = _rights(session, caller, owner, archive.header.device_id, signature, at)
+    if rights.blocked == UNPROVEN:
+        session.rollback()
+        aside = brought.set_aside(session, dev, [Line(each.n, each.h, each.line) for each in carried], at)
+        report.stored = report.quarantined = aside.stored
+        report.known = aside.known
+        return report
     prev_h = _hash_before(bulk, archive, dev, carried[0])
     session.rollback()
     device_id = owner or archive.header.device_id or "rescue"

@@ -59,7 +59,7 @@ class RescueOut(Schema):
 
 @endpoint(
     bp, "POST", "/centre/rescue", roles=READING_ROLES, body="application/zip", returns=RescueOut, brake=RESCUE,
-    errors=("bundle_damaged", "too_large", "storage_full", "too_busy"),
+    errors=("bundle_damaged", "too_large", "storage_full", "rescue_full", "too_busy"),
     summary="Import a rescue bundle carried from a device; equal to a push",
 )  # fmt: skip
 def rescue(caller: Caller) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def remove_bytes(session: Session, uploads: Uploads, args: dict[str, Any]) -> No
     """The job. Running it twice is harmless; a file that came back meanwhile stays."""
     forget(session, uploads.settings.data_dir)
     for sha in args["sha256"]:
-        uploads.cancel(session, sha)
+        uploads.cancel_all(session, sha)
         for path in uploads.rejected.glob(f"*-{sha}"):
             path.unlink(missing_ok=True)
         held = session.get(StoredFile, sha) is not None

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from server import jobs
 from server.accounts import audit
+from server.accounts.calling import require_fresh
 from server.accounts.rights import Caller
 from server.db import db, reading, unit
 from server.erasure import listing, retention, service
@@ -38,11 +39,12 @@ def erasure_plan(caller: Caller, rec: str) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "", roles=ADMIN, body=EraseIn, returns=ErasedOut, errors=("not_found", "invalid"),
+    bp, "POST", "", roles=ADMIN, body=EraseIn, returns=ErasedOut, errors=("not_found", "invalid", "confirm_required"),
     summary="Erase a personal record for good, with all that only speaks of it",
 )  # fmt: skip
 def erase_record(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     """There is no way back."""
+    require_fresh()
     done = service.erase(db.session(), [body["rec"]], body["why"], caller.user_id or "", now_ms(), caller.device_id)
     return {"records": done.records, "files": done.files}
 
@@ -62,11 +64,12 @@ def erasures_due(caller: Caller, query: dict[str, Any]) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "POST", "/due", roles=ADMIN, body=EraseDueIn, returns=StartedOut, status=202, errors=("conflict",),
+    bp, "POST", "/due", roles=ADMIN, body=EraseDueIn, returns=StartedOut, status=202, errors=("conflict", "confirm_required"),
     summary="Erase what is due by a rule, in the background",
 )  # fmt: skip
 def erase_due(caller: Caller, body: dict[str, Any]) -> dict[str, int]:
     """The job goes on where it stopped; how much is left is told by the list of what is due."""
+    require_fresh()
     session, at = db.session(), now_ms()
     with reading(session) as read:
         total = int(retention.due(read, at, body["rule"], size=1)[0]["total"])

@@ -72,14 +72,18 @@ def _forget_kept(bulk: Bulk, entries: Sequence[tuple[int, str]]) -> list[bytes]:
     return texts
 
 
-def adopt(session: Session, told: Sequence[Erasure], at: int) -> list[str]:
-    """Carry out what was erased elsewhere; gives the records that were new here."""
+def adopt(session: Session, told: Sequence[Erasure], at: int, device: str | None = None) -> list[str]:
+    """Carry out what was erased elsewhere; gives the records that were new here. `device`: the node that told, if one did."""
     with unit(session):
         ensure_clock(session)
         bulk = Bulk(session)
         done = carry_out(bulk, told, at)
         if done.recs:
             _settle(session, done.texts, [line for _, _, _, line in erasures.kept_lines(bulk)], at)
+        new = set(done.recs)
+        for each in told:
+            if each.rec in new and device is not None:
+                audit.note(session, at, each.author, "erase", each.rec, device, why=each.why, kind=each.kind, told=True)
     return done.recs
 
 

@@ -17,13 +17,14 @@ FROM_NODE = "node"
 
 
 class Upload(Base):
-    """An upload under way; how many bytes have arrived is the size of its part file, not a column."""
+    """An upload under way of one device; how many bytes have arrived is the size of its part file, not a column. `part`: that file's name."""
 
     __tablename__ = "upload"
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    device_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    part: Mapped[str] = mapped_column(String(90))
     length: Mapped[int] = mapped_column(BigInteger)
     mime: Mapped[str] = mapped_column(String(100))
-    device_id: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger, index=True)
 

@@ -22,9 +22,9 @@ from server.brakes import FILE, MIB, UPLOAD, UPLOAD_MIB
 from server.db import db
 from server.errors import fail
 from server.files.media import SIZES
-from server.files.models import FROM_NODE, StoredFile, Upload
+from server.files.models import FROM_NODE, StoredFile
 from server.files.refs import held_files, is_brought_by, may_read
-from server.files.tus import CHECKSUMS, EXPIRE_MS, Uploads
+from server.files.tus import CHECKSUMS, EXPIRE_MS, Begun, Uploads, find_upload
 from server.ledger.clock import now_ms
 from server.web.endpoint import brake_on, endpoint
 
@@ -103,12 +103,11 @@ def _source(caller: Caller) -> str:
     return FROM_NODE if caller.dev_kind == NODE else caller.device_id
 
 
-def _own(caller: Caller, key: str) -> tuple[Upload | None, StoredFile | None]:
+def _own(caller: Caller, key: str) -> tuple[Begun | None, StoredFile | None]:
     """The caller's upload of a file, and the file when it is complete and he brought it."""
     session, source = db.session(), _source(caller)
-    row = session.get(Upload, key)
     stored = session.get(StoredFile, key) if is_brought_by(session, key, source) else None
-    return row if row is not None and row.device_id == source else None, stored
+    return find_upload(session, key, source), stored
 
 
 def _key(sha256: str) -> str:
@@ -177,10 +176,10 @@ def body_chunks(bytes_max: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _receive(key: str, start: int, length: int) -> int:
+def _receive(begun: Begun, start: int) -> int:
     """Take the body of this request into the upload; returns the new offset."""
-    at = uploads().append(key, start, length, body_chunks(uploads().settings.upload_bytes_max), _checksum())
-    uploads().finish(db.session(), key, now_ms())
+    at = uploads().append(begun.part, start, begun.length, body_chunks(uploads().settings.upload_bytes_max), _checksum())
+    uploads().finish(db.session(), begun.sha256, begun.device_id, now_ms())
     return at
 
 
@@ -217,9 +216,10 @@ def create(caller: Caller) -> Response:
         brake_on(UPLOAD_MIB, caller, -(-length // MIB))
     at = now_ms()
     offset = uploads().create(db.session(), key, length, mime, _source(caller), at)
+    begun, _ = _own(caller, key)
     db.session.rollback()
-    if request.mimetype == OCTETS and offset == 0 and length > 0:
-        offset = _receive(key, 0, length)
+    if request.mimetype == OCTETS and offset == 0 and begun is not None and length > 0:
+        offset = _receive(begun, 0)
     return _reply(
         201, Location=f"/api/v1/files/{key}", Upload_Offset=str(offset),
         Upload_Expires=formatdate((at + EXPIRE_MS) / 1000, usegmt=True),
@@ -239,13 +239,12 @@ def patch(caller: Caller, sha256: str) -> Response:
         raise fail("bad_media_type")
     start = _number("Upload-Offset")
     row, stored = _own(caller, key)
-    length = row.length if row is not None else None
     db.session.rollback()
     if stored is not None:
         return _reply(204, Upload_Offset=str(stored.size))
-    if length is None:
+    if row is None:
         raise fail("not_found")
-    at = _receive(key, start, length)
+    at = _receive(row, start)
     return _reply(204, Upload_Offset=str(at))
 
 
@@ -259,7 +258,7 @@ def terminate(caller: Caller, sha256: str) -> Response:
     if row is None:
         raise fail("not_found")
     db.session.rollback()
-    uploads().cancel(db.session(), sha256)
+    uploads().cancel(db.session(), sha256, _source(caller))
     return _reply(204)
 
 
@@ -273,16 +272,16 @@ def status(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
 def _head(caller: Caller, key: str) -> Response:
     _check_version()
     row, stored = _own(caller, key)
-    if row is not None and uploads().offset(key) >= row.length:
+    if row is not None and uploads().offset(row.part) >= row.length:
         # Everything had arrived, but the last step failed (store down, crash): it is made up for here.
-        uploads().finish(db.session(), key, now_ms())
+        uploads().finish(db.session(), key, row.device_id, now_ms())
         row, stored = _own(caller, key)
     if stored is not None:
         return _reply(200, Upload_Offset=str(stored.size), Upload_Length=str(stored.size))
     if row is None:
         raise fail("not_found")
     return _reply(
-        200, Upload_Offset=str(uploads().synced_offset(key)), Upload_Length=str(row.length),
+        200, Upload_Offset=str(uploads().synced_offset(row.part)), Upload_Length=str(row.length),
         Upload_Expires=formatdate(row.expires_at / 1000, usegmt=True),
     )  # fmt: skip
 

@@ -24,8 +24,8 @@ UNFED = 0
 # Fed, but the transaction that made it has no number yet.
 UNSTAMPED = -1
 STAMP_COLUMNS = ("seq", "id")
-DEPARTURE_COLUMNS = ("scope", "rec", "seq")
-DEPARTED = "ON CONFLICT (scope, rec) DO UPDATE SET seq = excluded.seq"
+DEPARTURE_COLUMNS = ("scope", "rec", "kind", "seq")
+DEPARTED = "ON CONFLICT (scope, rec) DO UPDATE SET kind = excluded.kind, seq = excluded.seq"
 DIGEST_COLUMNS = ("scope", "kind", "count", "xor")
 # Without a XOR of its own SQLite takes OR minus AND; both numbers are signed, and the difference never leaves their range.
 DIGESTED = (
@@ -91,7 +91,7 @@ class Feed:
                 xor[scope, move.kind] ^= digest64(rec, before)
                 seq_by_scope[scope] = seq
                 if scope != move.scope:
-                    departures.append((scope, rec, seq))
+                    departures.append((scope, rec, move.kind, seq))
             if move.scope is not None:
                 count[move.scope, move.kind] += 1
                 xor[move.scope, move.kind] ^= digest64(rec, seq)

@@ -158,14 +158,14 @@ def judge_lines(lines: list[Line], rights: Rights | None) -> None:
         if line.op is not None:
             try:
                 line.why = judge_op(line.op, rights, KINDS) if rights is not None else None
-                line.why = line.why or _exposed(line.op)
+                line.why = line.why or exposed(line.op)
             except Exception:
                 log.exception("line_not_judged", dev=line.op.dev, n=line.n)
                 line.why = "bad_op"
     _judge_groups(lines)
 
 
-def _exposed(op: Op) -> str | None:
+def exposed(op: Op) -> str | None:
     """Personal records live in a station's scope only: the town scope reaches every handheld (M-50)."""
     kind = KINDS.get(op.kind)
     if kind is None or not kind.personal:

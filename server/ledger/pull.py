@@ -123,13 +123,13 @@ def _read_main(bulk: Bulk, page: Page, feeds: tuple[str, ...], after: int, limit
         return head, False
     reached, more = _read(bulk, page, feeds, after, limit, head)
     if after > 0:
-        scopes = tuple(scope_of(feed) for feed in feeds)
+        # Only what these feeds held: a masked reader learns of no record about a person, not even its id.
+        held, was = visible(feeds, "d")
         condition, values = visible(feeds, "r")
         rows = bulk.select(
             f"SELECT DISTINCT d.rec FROM departure d LEFT JOIN record r ON r.id = d.rec AND r.seq > 0"
-            f" WHERE d.scope IN ({', '.join('?' * len(scopes))}) AND d.seq > ? AND d.seq <= ? AND (r.id IS NULL OR NOT ({condition}))"
-            f" ORDER BY d.rec",
-            (*scopes, after, reached, *values),
+            f" WHERE {held} AND d.seq > ? AND d.seq <= ? AND (r.id IS NULL OR NOT ({condition})) ORDER BY d.rec",
+            (*was, after, reached, *values),
         )
         page.gone += [row[0] for row in rows]
     return reached, more

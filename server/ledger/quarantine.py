@@ -2,24 +2,28 @@
 
 Owns listing, releasing and keeping quarantined lines, and the release of fields that wait for an unknown parent (P-10).
 Invariants: nothing is ever deleted here (an erasure does, P-43); releasing an op folds its record anew from the log, so the outcome is the same as
-if the op had been accepted when it came; bytes that are no op can only be kept.
+if the op had been accepted when it came. Only kept can be: bytes that are no op, what would reach every handheld, an op of another
+kind than its record, a line that follows on nothing its author's chain holds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy.orm import Session
 
 from server.db import joined_unit, unit
-from server.ledger import store
+from server.ledger import brought, store
 from server.ledger.bulk import Bulk
 from server.ledger.chains import forget_digest
 from server.ledger.clock import now_ms
-from server.ledger.lines import read_raw
-from server.ledger.marks import ACCEPTED, mark_of, released, why_of
+from server.ledger.intake import exposed
+from server.ledger.lines import read_line, read_raw
+from server.ledger.marks import ACCEPTED, QUARANTINED, mark_of, released, why_of
 from server.ledger.refold import touch_anew
 from sync import limits
+from sync.op import parse_op
 from sync.stamp import split_stamp
 
 DAY_MS = 86_400_000
@@ -61,16 +65,26 @@ def release(session: Session, entry_id: int, at_ms: int | None = None) -> str:
     at = now_ms() if at_ms is None else at_ms
     with joined_unit(session):
         bulk = Bulk(session)
+        undecided = bulk.select("SELECT 1 FROM quarantine WHERE id = ? AND state <> 'released'", (entry_id,))
+        if not undecided or not brought.join(bulk, entry_id, at):
+            raise NotReleasable(str(entry_id))
         rows = bulk.select(
-            # A personal record that would reach every handheld is never let through (M-50), nothing goes onto an erased one (P-43) or one of another kind.
-            "SELECT o.id, o.rec, o.dev FROM quarantine q JOIN op_log o ON o.id = q.op_id"
-            " WHERE q.id = ? AND q.state <> 'released' AND q.why NOT IN ('bad_scope', 'kind_mismatch', 'record_erased')"
-            " AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.rec = o.rec)",
+            # Whatever else it is kept aside for: nothing goes onto an erased record (P-43) or one of another kind.
+            "SELECT o.id, o.rec, o.dev, o.n, o.h, o.line, o.verdict FROM quarantine q JOIN op_log o ON o.id = q.op_id"
+            " WHERE q.id = ? AND q.why NOT IN ('bad_scope', 'kind_mismatch', 'record_erased')"
+            " AND NOT EXISTS (SELECT 1 FROM erasure e WHERE e.rec = o.rec)"
+            " AND NOT EXISTS (SELECT 1 FROM record r WHERE r.id = o.rec AND r.seq <> 0 AND r.kind <> o.kind)",
             (entry_id,),
         )
         if not rows or not rows[0][1]:
             raise NotReleasable(str(entry_id))
-        op_id, rec, dev = rows[0]
+        op_id, rec, dev, n, h, line, verdict = rows[0]
+        if verdict != QUARANTINED:
+            # A brought line that its author has sent himself meanwhile.
+            return str(rec)
+        # A personal record that would reach every handheld is never let through (M-50).
+        if exposed(parse_op(orjson.loads(read_line(dev, n, h, line)), dev, n, h)) is not None:
+            raise NotReleasable(str(entry_id))
         bulk.execute("UPDATE op_log SET verdict = 'applied', why = ? WHERE id = ?", (why_of(ACCEPTED), op_id))
         bulk.execute("UPDATE quarantine SET state = 'released' WHERE id = ?", (entry_id,))
         _write_anew(bulk, rec, at)

@@ -26,7 +26,9 @@ OP_COLUMNS = (
 )  # fmt: skip
 RECORD_COLUMNS = ("kind", "scope", "seq", "state", "open_conflicts", "parked_since", "id")
 CONFLICT_COLUMNS = ("id", "rec", "kind", "field", "scope", "opened_at", "closed_at", "severity")
-QUARANTINE_COLUMNS = ("op_id", "dev", "n", "sha", "raw", "why", "rx_at", "state")
+QUARANTINE_COLUMNS = ("op_id", "dev", "n", "sha", "raw", "why", "rx_at", "state", "h")
+# Brought by somebody and proven by nobody: beside its chain, until its author sends it or a person lets it in.
+UNPROVEN = "unsigned_bundle"
 
 
 def read_records(bulk: Bulk, ids: Iterable[str]) -> dict[str, Stored]:
@@ -165,7 +167,7 @@ def write_ops(
     if kept:
         bulk.execute(
             "UPDATE quarantine SET op_id = (SELECT o.id FROM op_log o WHERE o.dev = quarantine.dev AND o.n = quarantine.n)"
-            " WHERE dev = ? AND op_id IS NULL AND why <> 'fork'",
+            f" WHERE dev = ? AND op_id IS NULL AND why NOT IN ('fork', '{UNPROVEN}')",
             (dev,),
         )
 
@@ -173,9 +175,11 @@ def write_ops(
 def aside(dev: str, line: Line, why: str, rx_at: int) -> Row:
     """The quarantine row of a line."""
     sha = sha256(line.raw).hexdigest()
-    return (None, dev, line.n, sha, keep_raw(sha, line.raw), why, rx_at, "open")
+    return (None, dev, line.n, sha, keep_raw(sha, line.raw), why, rx_at, "open", line.h)
 
 
 def keep(bulk: Bulk, rows: Sequence[Row]) -> None:
-    """Put bytes in quarantine once, however often they arrive."""
-    bulk.insert("quarantine", QUARANTINE_COLUMNS, rows, "ON CONFLICT (dev, n, sha) DO NOTHING")
+    """Put bytes in quarantine once, however often they arrive; what was only brought before gets the reason it has now."""
+    again = f"quarantine.op_id IS NULL AND quarantine.why = '{UNPROVEN}' AND excluded.why <> '{UNPROVEN}'"
+    said = "why = excluded.why, state = excluded.state, h = excluded.h"
+    bulk.insert("quarantine", QUARANTINE_COLUMNS, rows, f"ON CONFLICT (dev, n, sha) DO UPDATE SET {said} WHERE {again}")

@@ -108,12 +108,13 @@ class RecordState(Base):
 
 
 class Departure(Base):
-    """A record that left a scope: readers of that scope are told it is gone."""
+    """A record that left a scope: readers of that scope who are given its kind are told it is gone. "" where the kind was not noted."""
 
     __tablename__ = "departure"
 
     scope: Mapped[str] = mapped_column(String(80), primary_key=True)
     rec: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(80))
     seq: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
@@ -151,7 +152,7 @@ class ScopeDigest(Base):
 
 
 class Quarantine(Base):
-    """Something that arrived and could not be applied, kept whole for a person. `op_id` is empty for forked lines."""
+    """Something that arrived and could not be applied, kept whole for a person. `op_id` is empty for what stands in no chain: forked and brought lines. `h` as it was told."""
 
     __tablename__ = "quarantine"
     __table_args__ = (UniqueConstraint("dev", "n", "sha"),)
@@ -165,6 +166,7 @@ class Quarantine(Base):
     why: Mapped[str] = mapped_column(String(64))
     rx_at: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16), index=True)
+    h: Mapped[str | None] = mapped_column(String(8))
 
 
 class Erasure(Base):

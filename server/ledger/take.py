@@ -89,7 +89,7 @@ def _give_way(bulk: Bulk, author: Author, first: int, at: int, node: str) -> Non
         "SELECT n, h, line, device, node, rx_at, at_c, verdict, why, rec FROM op_log WHERE dev = ? AND n >= ? ORDER BY n", (dev, first)
     )
     fresh, texts = renumber(dev, first, [(h, read_line(dev, n, h, line)) for n, h, line, *_ in rows])
-    bulk.execute("UPDATE quarantine SET op_id = NULL, state = 'kept' WHERE dev = ? AND n >= ? AND why <> 'fork'", (dev, first))
+    bulk.execute("UPDATE quarantine SET op_id = NULL, state = 'kept' WHERE dev = ? AND n >= ? AND op_id IS NOT NULL", (dev, first))
     bulk.execute("DELETE FROM op_log WHERE dev = ? AND n >= ?", (dev, first))
     author.acked, author.acked_h = first - 1, hash_at(bulk, dev, first - 1)
     _fold_anew(bulk, {row[9] for row in rows if row[9]}, at)
@@ -146,7 +146,7 @@ def _merge(session: Session, dev: str, theirs: Sequence[Note], at: int) -> bool:
             if note.mark == KEPT_ASIDE:
                 line = Line(n, h, read_line(dev, n, h, kept))
                 store.keep(bulk, [store.aside(dev, line, why or "unknown", at)])
-                bulk.execute("UPDATE quarantine SET op_id = ? WHERE dev = ? AND n = ? AND op_id IS NULL AND why <> 'fork'", (op_id, dev, n))
+                bulk.execute("UPDATE quarantine SET op_id = ? WHERE dev = ? AND n = ? AND op_id IS NULL AND why NOT IN ('fork', ?)", (op_id, dev, n, store.UNPROVEN))
             elif is_accepted(note.mark):
                 bulk.execute("UPDATE quarantine SET state = 'released' WHERE op_id = ? AND why <> 'record_erased'", (op_id,))
         bulk.execute("UPDATE op_log SET at_c = ?, verdict = ?, why = ? WHERE id = ?", (earlier, verdict, why, op_id))

@@ -14,9 +14,11 @@ import orjson
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from server.accounts import second_factor
+from server.accounts import audit, second_factor, sessions
 from server.accounts.models import Device, Grant, Post, SecondFactor, User
+from server.accounts.rights import NODE
 from server.db import Base, unit
+from server.settings import Settings
 
 # In the order in which rows may refer to each other.
 COPIED = (User, SecondFactor, Device, Post, Grant)
@@ -96,17 +98,31 @@ def back(session: Session) -> Rows:
     return {"grant": rows["grant"], "device": devices}
 
 
-def welcome(session: Session, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """On the centre: sign-ins made at a hub, ends of sign-ins, and what devices said there."""
+def welcome(session: Session, settings: Settings, rows: Mapping[str, Sequence[Mapping[str, Any]]], at: int, hub: str) -> None:
+    """On the centre: sign-ins made at a hub, ends of sign-ins, and what devices said there.
+
+    A sign-in holds here no longer than one made here, opens nothing that asks who one is, and is put down to the hub that told of it.
+    """
     with unit(session):
         users, devices = set(session.scalars(select(User.id))), {device.id: device for device in session.scalars(select(Device))}
         grants = {grant.id: grant for grant in session.scalars(select(Grant))}
+        tokens = {grant.token_hash for grant in grants.values()}
         for row in rows.get("grant", ()):
             held = grants.get(row["id"])
-            if held is None and row["user_id"] in users and row["device_id"] in devices:
-                session.add(Grant(**_in(Grant, row)))
+            if held is None and row["user_id"] in users and row["device_id"] in devices and row["token_hash"] not in tokens:
+                tokens.add(row["token_hash"])
+                made = Grant(**_in(Grant, row))
+                where = devices[made.device_id]
+                if where.kind == NODE:
+                    continue
+                made.created_at, made.confirmed_at = min(made.created_at, at), None
+                made.expires_at = min(made.expires_at, at + sessions.lifetime_ms(settings, where))
+                made.seen_at = min(made.seen_at, at) if made.seen_at is not None else None
+                session.add(made)
+                audit.note(session, at, made.user_id, "login", hub, made.device_id, told=True)
             elif held is not None and held.revoked_at is None and row["revoked_at"] is not None:
                 held.revoked_at = row["revoked_at"]
+                audit.note(session, at, held.user_id, "session_ended", hub, held.device_id, told=True)
         for row in rows.get("device", ()):
             device = devices.get(row["id"])
             if device is not None and row["last_seen"] > (device.last_seen or 0):

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from server.db import reading, unit
@@ -58,25 +59,27 @@ def identity(session: Session) -> Clock:
 # ------------------------------------------------------------------------------------------------------------- centre
 
 
-def serve(session: Session, raw: bytes, at: int) -> bytes:
-    """Answer another node: take what it brings, then tell what it asks for. Raises a problem for what is no message."""
+def serve(session: Session, raw: bytes, at: int, device: str | None = None) -> bytes:
+    """Answer another node, let in as `device`: take what it brings, then tell what it asks for. Raises a problem for what is no message."""
     try:
         message = wire.decode(raw)
         me = identity(session)
         if message.head.get("node") == me.node:
             raise fail("same_node")
-        return _serve(session, message, {"node": me.node, "epoch": me.epoch}, at)
+        return _serve(session, message, {"node": me.node, "epoch": me.epoch}, at, device)
     except BadBatch as error:
         raise fail(error.code, reason=str(error)) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, StatementError) as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, DataError):
+            raise
         log.warning("node_message_unreadable", error=type(error).__name__)
         raise fail("bad_batch", reason="unreadable") from error
 
 
-def _serve(session: Session, message: wire.Message, answer: dict[str, Any], at: int) -> bytes:
+def _serve(session: Session, message: wire.Message, answer: dict[str, Any], at: int, device: str | None) -> bytes:
     head = message.head
     if "erase" in head:
-        adopt(session, [erasures.from_wire(each) for each in head["erase"]], at)
+        adopt(session, [erasures.from_wire(each) for each in head["erase"]], at, device)
     if "erased_after" in head:
         answer["erased"] = [each.wire() for each in _erased(session, str(head["erased_after"]))]
     taken = {block.dev: take.take(session, block, at, yielding=False) for block in message.blocks}

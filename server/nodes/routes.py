@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
-from marshmallow import Schema, fields
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from server.accounts.calling import settings
 from server.accounts.rights import Caller
@@ -18,10 +18,52 @@ from server.ledger.clock import now_ms
 from server.nodes import accounts
 from server.nodes.files import listed
 from server.nodes.meeting import identity, serve
+from server.nodes.wire import TIME_MS_MAX
 from server.web.endpoint import endpoint
 from server.web.sync_routes import NDJSON, read_body
 
 bp = Blueprint("nodes", __name__, url_prefix="/api/v1/nodes")
+
+
+def _word(most: int, **more: Any) -> fields.String:
+    return fields.String(validate=[validate.Length(max=most), validate.ContainsNoneOf("\0")], **more)
+
+
+def _time(**more: Any) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(0, TIME_MS_MAX), **more)
+
+
+class GrantIn(Schema):
+    """A sign-in as a hub has it; what a later version says besides is left out."""
+
+    class Meta:
+        """A hub may be newer."""
+
+        unknown = EXCLUDE
+
+    id = _word(40, required=True)
+    user_id = _word(40, required=True)
+    device_id = _word(40, required=True)
+    token_hash = _word(64, required=True)
+    created_at = _time(required=True)
+    expires_at = _time(required=True)
+    revoked_at = _time(load_default=None, allow_none=True)
+    seen_at = _time(load_default=None, allow_none=True)
+    confirmed_at = _time(load_default=None, allow_none=True)
+    address = _word(60, load_default=None, allow_none=True)
+
+
+class SeenIn(Schema):
+    """What a device said of itself at a hub."""
+
+    class Meta:
+        """A hub may be newer."""
+
+        unknown = EXCLUDE
+
+    id = _word(40, required=True)
+    last_seen = _time(required=True)
+    status = fields.Dict(load_default=None, allow_none=True)
 
 
 class AccountsIn(Schema):
@@ -29,8 +71,8 @@ class AccountsIn(Schema):
 
     node = fields.String(required=True)
     known = fields.String(required=True)
-    grant = fields.List(fields.Dict(), required=True)
-    device = fields.List(fields.Dict(), required=True)
+    grant = fields.List(fields.Nested(GrantIn), required=True)
+    device = fields.List(fields.Nested(SeenIn), required=True)
 
 
 class AccountsOut(Schema):
@@ -60,7 +102,7 @@ class FilesOut(Schema):
 )  # fmt: skip
 def meet(caller: Caller) -> Response:
     """Take what the hub brings, tell what it asks for."""
-    body = serve(db.session(), read_body(settings().body_bytes_max), now_ms())
+    body = serve(db.session(), read_body(settings().body_bytes_max), now_ms(), caller.device_id)
     response = Response(body, mimetype=NDJSON)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         packer = zlib.compressobj(5, wbits=31)
@@ -77,10 +119,7 @@ def exchange_accounts(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
     me = identity(session)
     if body["node"] == me.node:
         raise fail("same_node")
-    try:
-        accounts.welcome(session, body)
-    except (KeyError, TypeError, ValueError):
-        raise fail("bad_request", reason="rows") from None
+    accounts.welcome(session, settings(), body, now_ms(), caller.device_id)
     digest, rows = accounts.told(session)
     return {"node": me.node, "epoch": me.epoch, "digest": digest, "rows": {} if digest == body["known"] else rows}
 

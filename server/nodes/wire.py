@@ -1,6 +1,7 @@
 """How nodes talk: one JSON line that says and asks, then blocks of chains - a JSON line each, followed by the lines as received.
 
-Owns this form both ways; knows no database. Invariant: op lines travel byte for byte, their hash proves it (P-03).
+Owns this form both ways; knows no database. Invariants: op lines travel byte for byte, their hash proves it (P-03); what is told of
+them is of the kind and size a node itself writes down, or the message is none.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import orjson
 
 from server.ledger.chains import Block, Chain, Note
 from server.ledger.intake import BadBatch, Came
+from server.ledger.marks import ERASED
 from sync import limits
 from sync.op import DEV
+
+# The year 2100: no clock of a server says more.
+TIME_MS_MAX = 4_102_444_800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +53,8 @@ def decode(raw: bytes) -> Message:
             about = orjson.loads(texts[at])
             came = [_came(each) for each in about["came"]]
             lines = texts[at + 1 : at + 1 + len(came)]
-            block = Block(str(about["dev"]), int(about["from"]), str(about["prev_h"]), came, lines)
-            if len(lines) != len(came) or not lines or not DEV.match(block.dev) or not 1 <= block.first <= limits.INT_MAX:
+            block = Block(_word(about["dev"], 32), _whole(about["from"], limits.INT_MAX), _word(about["prev_h"], 8), came, lines)
+            if len(lines) != len(came) or not lines or not DEV.match(block.dev) or not 1 <= block.first <= limits.INT_MAX - len(lines):
                 raise BadBatch("bad_batch", "block")
             blocks.append(block)
             at += 1 + len(came)
@@ -60,7 +65,19 @@ def decode(raw: bytes) -> Message:
 
 def _came(value: Sequence[Any]) -> Came:
     device, node, rx_at, at_c, mark, why = value
-    return Came(str(device), str(node), int(rx_at), int(at_c), int(mark), None if why is None else str(why))
+    return Came(_word(device, 64), _word(node, 16), _whole(rx_at), _whole(at_c), _whole(mark, ERASED), None if why is None else _word(why, 64))
+
+
+def _whole(value: Any, most: int = TIME_MS_MAX) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("number")
+    return value
+
+
+def _word(value: Any, most: int) -> str:
+    if not isinstance(value, str) or len(value) > most or "\0" in value:
+        raise ValueError("word")
+    return value
 
 
 def vector_out(chains: dict[str, Chain]) -> dict[str, list[Any]]:
@@ -80,4 +97,4 @@ def notes_out(notes: Sequence[Note]) -> list[list[Any]]:
 
 def notes_in(value: Sequence[Sequence[Any]]) -> list[Note]:
     """The other side of it."""
-    return [Note(int(n), int(at_c), int(mark), None if why is None else str(why)) for n, at_c, mark, why in value]
+    return [Note(_whole(n, limits.INT_MAX), _whole(at_c), _whole(mark, ERASED), None if why is None else _word(why, 64)) for n, at_c, mark, why in value]

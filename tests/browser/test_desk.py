@@ -7,12 +7,12 @@ from pathlib import Path
 
 import gpxpy
 import pytest
-from playwright.sync_api import Playwright, expect, sync_playwright
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from tests.browser.handheld import Handheld
 from tests.browser.steps import hold, open_centre, open_desk, record_hazard
 from tests.tools.evidence import photo
-from tests.tools.serving import Server, free_port
+from tests.tools.serving import PASSWORD, Server, free_port
 
 OWN, NEXT = "tide-and-seawall-73", "reed-and-sluice-48"
 
@@ -34,6 +34,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.kill9()
 
 
+def show_password(page: Page) -> None:
+    """Answer "is it you?"."""
+    expect(page.get_by_role("dialog", name="请再次验证身份")).to_contain_text("权限")
+    page.get_by_test_id("confirm-password").fill(PASSWORD)
+    page.get_by_test_id("confirm-go").click()
+
+
 def test_an_administrator_makes_a_user_who_then_works(playwright: Playwright, server: Server, tmp_path: Path) -> None:
     base = f"http://127.0.0.1:{server.port}"
     page = open_centre(playwright, base, tmp_path / "admin", "admin")
@@ -45,7 +52,9 @@ def test_an_administrator_makes_a_user_who_then_works(playwright: Playwright, se
     first = page.get_by_test_id("user-given-password").inner_text()
     page.get_by_test_id("post-role").select_option("head")
     page.get_by_test_id("post-station").select_option(index=1)
+    server.run_sql('UPDATE "grant" SET confirmed_at = 0')
     page.get_by_test_id("post-add").click()
+    show_password(page)
     expect(page.get_by_test_id("post-end-head")).to_be_visible()
     # Nothing that ends somebody's work happens at the first click.
     page.get_by_test_id("user-block").click()
@@ -94,7 +103,14 @@ def test_an_administrator_erases_a_person_for_good_after_seeing_what_goes(playwr
     expect(page.get_by_test_id("erase-go")).to_be_disabled()
     box.get_by_label("录入错误").check()
     page.get_by_test_id("erase-typed").fill("抹除")
+    # The desk was left open for a while: it asks who this is, and the deed goes on by itself; whoever closes the question has done nothing.
+    server.run_sql('UPDATE "grant" SET confirmed_at = 0')
     page.get_by_test_id("erase-go").click()
+    page.get_by_test_id("sheet-close").click()
+    expect(page.get_by_test_id("confirm-password")).to_have_count(0)
+    expect(page.get_by_test_id("erased-note")).to_have_count(0)
+    page.get_by_test_id("erase-go").click()
+    show_password(page)
     expect(page.get_by_test_id("erased-note")).to_contain_text("录入错误")
     expect(page.get_by_test_id("erase-open")).to_have_count(0)
     page.get_by_test_id("centre-nav-erasures").click()

@@ -37,7 +37,7 @@ def test_a_server_told_to_end_leaves_no_half_op_and_the_upload_resumes(tmp_path:
         for data in (cut, finished):
             assert files.create(data).status == 201
         with begin_patch(town, files, cut), begin_patch(town, files, finished) as patient:
-            parts = [tmp_path / "uploads" / f"{key_of(data)}.part" for data in (cut, finished)]
+            parts = [next((tmp_path / "uploads").glob(f"{key_of(data)}-*.part")) for data in (cut, finished)]
             wait_until(lambda: all(part.stat().st_size >= SENT - 16 * 1024 for part in parts), "the first parts on disk")
             crowd.each_gains(20)
             assert town.process is not None

@@ -1,5 +1,5 @@
 /**
- * Asking the server as the person who works here, with what may come between: an idle lock, or "is it you?" before a change of sign-in.
+ * Asking the server as the person who works here, with what may come between: an idle lock, or "is it you?" before a change of sign-in or rights, or an erasure.
  * Owns the one question that is open. Must not keep passwords: what was typed goes into one request.
  */
 import { shallowRef } from "vue";

@@ -26,7 +26,7 @@ export const ERRORS: Readonly<Record<string, Problem>> = {
   device_revoked: {"status": 403, "zh": "终端已停用", "en": "Device revoked", "detail_zh": "本终端已被中心停用，请联系城运中心。", "detail": "The town centre has revoked this device.", "retry": "never"},
   forbidden: {"status": 403, "zh": "没有权限", "en": "Not allowed", "detail_zh": "您的岗位没有此项权限。", "detail": "Your post does not allow this.", "retry": "never"},
   setup_required: {"status": 403, "zh": "请先完成登录设置", "en": "Finish signing in", "detail_zh": "请先设置自己的密码；需要动态验证码的，还要先绑定。", "detail": "First choose a password of your own, and set up the second factor where the town asks for it.", "retry": "change"},
-  confirm_required: {"status": 403, "zh": "请再次验证身份", "en": "Is it you?", "detail_zh": "此操作会改变登录方式，请再次输入密码；已绑定动态码的，还要输入动态码。", "detail": "This changes how somebody signs in: show the password again, and the code if there is one.", "retry": "login"},
+  confirm_required: {"status": 403, "zh": "请再次验证身份", "en": "Is it you?", "detail_zh": "此操作涉及登录、权限或不可恢复，请再次输入密码；已绑定动态码的，还要输入动态码。", "detail": "This gives access or cannot be undone: show the password again, and the code if there is one.", "retry": "login"},
   not_found: {"status": 404, "zh": "未找到", "en": "Not found", "detail_zh": "没有找到，或您无权查看。", "detail": "There is nothing here, or you may not see it.", "retry": "never"},
   method_not_allowed: {"status": 405, "zh": "不支持的操作", "en": "Method not allowed", "detail_zh": "此地址不支持该操作。", "detail": "This address does not support that method.", "retry": "never"},
   conflict: {"status": 409, "zh": "状态冲突", "en": "Conflict", "detail_zh": "状态已变化，请刷新后重试。", "detail": "The state has changed meanwhile: {reason}.", "retry": "change"},
@@ -53,5 +53,6 @@ export const ERRORS: Readonly<Record<string, Problem>> = {
   checksum_mismatch: {"status": 460, "zh": "校验不一致", "en": "Checksum mismatch", "detail_zh": "收到的内容与发送的不一致，将自动重传。", "detail": "The bytes received differ from those sent.", "retry": "later"},
   internal: {"status": 500, "zh": "服务器出错", "en": "Server error", "detail_zh": "服务器出错。数据在本机，安全。请把下面的编号告诉管理员。", "detail": "The server failed. Give the number below to the operator.", "retry": "later"},
   unavailable: {"status": 503, "zh": "服务暂不可用", "en": "Not ready", "detail_zh": "服务暂不可用，稍后自动重试。", "detail": "The service is not ready: {reason}.", "retry": "later"},
+  rescue_full: {"status": 507, "zh": "应急包保存区已满", "en": "No room to keep the bundle", "detail_zh": "应急包中能收的已收下，其余未收；保存区已满，原包未能留存。请保留原文件，并联系管理员清理以前留存的应急包。", "detail": "What could be taken of the bundle is here, the rest is not, and there is no room to keep the bundle itself. Keep the file; the operator has to look at the bundles kept before.", "retry": "later"},
   storage_full: {"status": 507, "zh": "存储空间不足", "en": "Storage full", "detail_zh": "服务器存储空间不足，请联系管理员。数据在本机，安全。", "detail": "The server's storage is full.", "retry": "later"},
 };

@@ -46,7 +46,7 @@ export const account = {
     "It changes every 30 seconds. The phone's clock must be set to automatic.",
   ],
   "confirm.title": ["请再次验证身份", "Is it you?"],
-  "confirm.why": ["此操作会改变登录方式。", "This changes how somebody signs in."],
+  "confirm.why": ["此操作涉及登录、权限，或不可恢复。", "This gives access, or cannot be undone."],
   "confirm.go": ["验证并继续", "Confirm and go on"],
   "cover.idle": ["屏幕已锁定", "Screen locked"],
   "cover.ended": ["登录已到期", "This sign-in has ended"],

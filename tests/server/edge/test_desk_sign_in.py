@@ -275,6 +275,8 @@ def test_a_fourth_desk_ends_the_oldest(app: Flask, watch: Watch, person: Person)
         ("POST", "/admin/users", {"username": "fresh", "name": "新"}), ("POST", "/admin/users/{head}/password", None),
         ("PATCH", "/admin/users/{head}", {"username": "chief"}), ("POST", "/admin/users/{head}/reset-factor", None),
         ("POST", "/second-factor/begin", {}), ("POST", "/sessions/end-others", {}),
+        ("POST", "/admin/posts", {"user_id": "{head}", "role": "admin"}), ("POST", "/admin/users/{head}/unblock", None),
+        ("POST", "/admin/device-codes", {"name": "甲", "station_code": None}),
     ],
 )  # fmt: skip
 def test_what_signs_in_is_changed_only_by_who_just_showed_it(app: Flask, watch: Watch, method: str, path: str, body: Any) -> None:
@@ -285,7 +287,8 @@ def test_what_signs_in_is_changed_only_by_who_just_showed_it(app: Flask, watch: 
     watch.forward(6 * MINUTE_MS)
 
     def ask() -> TestResponse:
-        return admin.call(method, path.format(head=head), **({} if body is None else {"json": body}))
+        filled = body and {name: head if value == "{head}" else value for name, value in body.items()}
+        return admin.call(method, path.format(head=head), **({} if body is None else {"json": filled}))
 
     assert code_of(ask()) == "confirm_required"
     assert admin.call("POST", "/session/confirm", json={"password": PASSWORD}).status_code == 200

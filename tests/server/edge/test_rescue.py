@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 from sqlalchemy import text
 
-from server.accounts.models import Device, Grant
+from server.accounts import service
+from server.accounts.models import Device, Grant, User
 from server.db import db, unit
 from sync.stamp import GENESIS, chain
-from tests.server.edge.people import SCOPE, Client, Person
+from tests.server.edge.people import AT, SCOPE, Client, Person
+from tests.server.files.tus_client import Tus
 
 PHOTO = b"bytes of a photo"
 KEY = sha256(PHOTO).hexdigest()
+SPIED = "station:310199101008"
 
 
 def reg(value: object) -> dict[str, object]:
@@ -109,7 +112,7 @@ def test_a_bundle_equals_a_push_and_twice_changes_nothing(app: Flask, person: Pe
 def test_what_is_not_signed_by_the_device_is_set_aside(app: Flask, person: Person, carrier: Carrier) -> None:
     answer = carry(person("operator"), carrier.bundle(key=ec.generate_private_key(ec.SECP256R1()))).json
     assert (answer["signature"], answer["authors"][0]["quarantined"]) == ("bad", 2)
-    assert verdicts(app, carrier.client.dev) == ["quarantined", "quarantined"]
+    assert verdicts(app, carrier.client.dev) == [], "beside its chain: test_unproven.py"
 
 
 def test_an_operator_vouches_for_no_administrator(app: Flask, person: Person) -> None:
@@ -211,3 +214,51 @@ def test_what_is_no_bundle_is_told_so_and_kept(app: Flask, person: Person, carri
 def test_an_odd_word_on_what_stayed_behind_stops_nothing(person: Person, carrier: Carrier) -> None:
     answer = carry(person("head"), carrier.bundle(sealed_left_behind=[1])).json
     assert (answer["left_behind"], answer["authors"][0]["stored"]) == (0, 2)
+
+
+def limit_kept(app: Flask, **bounds: int) -> None:
+    app.extensions["xunan_uploads"].settings = replace(app.extensions["xunan"], **bounds)
+
+
+def test_bundles_that_must_be_kept_are_bounded_by_bytes_and_push_none_out(app: Flask, person: Person, carrier: Carrier) -> None:
+    head = person("head")
+    limit_kept(app, rescue_kept_bytes_max=1000)
+    assert carry(head, b"x" * 900).json["code"] == "bundle_damaged"
+    (first,) = kept(app)
+    answer = carry(head, b"y" * 101)
+    assert (answer.status_code, answer.json["code"]) == (507, "rescue_full")
+    assert kept(app) == [first], "what was kept before stays; whoever carries the new one still has it"
+    assert carry(head, b"x" * 900).json["code"] == "bundle_damaged", "the same one needs no more room"
+    carrier.ops[1]["line"] = carrier.ops[1]["line"].replace("积水", "假的")
+    assert carry(head, carrier.bundle()).json["code"] == "rescue_full"
+    assert verdicts(app, carrier.client.dev) == ["applied"], "what could be taken is here"
+    with app.app_context():
+        assert db.session.scalar(text("SELECT COUNT(*) FROM audit WHERE action = 'rescue_import'")) == 1
+    limit_kept(app)
+    assert carry(head, carrier.bundle()).json["kept"] is True
+
+
+def test_bundles_that_must_be_kept_are_bounded_in_number(app: Flask, person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.centre.rescue.BUNDLES_KEPT_MAX", 2)
+    head = person("head")
+    assert [carry(head, each).json["code"] for each in (b"1", b"2", b"3", b"1")] == ["bundle_damaged", "bundle_damaged", "rescue_full", "bundle_damaged"]
+    assert len(kept(app)) == 2
+
+
+def test_a_report_tells_nobody_that_a_file_he_may_not_open_is_here(app: Flask, person: Person, carrier: Carrier) -> None:
+    with app.app_context(), unit() as session:
+        other = session.query(User).filter_by(username="stranger").one()
+        service.add_post(session, AT, "test", other.id, "head", SPIED.partition(":")[2])
+    owner = Tus(carrier.client)
+    owner.client.n, owner.client.h = 0, GENESIS
+    owner.upload(PHOTO)
+    owner.attach(KEY)
+    carrier.ops.clear()
+    named = [{"sha256": KEY, "mime": "image/jpeg"}]
+    spy = Carrier(person("stranger"), "nobody", ec.generate_private_key(ec.SECP256R1()))
+    line = spy.client.line("0198-spy", {"scope": reg(SPIED), "file": {"k": "add", "v": {"sha256": KEY, "size": 1, "mime": "image/jpeg", "role": "photo"}}}, "attachment", SPIED)
+    spy.ops.append({"dev": spy.client.dev, "n": 1, "h": spy.client.h, "line": line.decode()})
+    assert carry(person("stranger"), _naming(spy, named)).json["files_missing"] == [KEY]
+    bytes_too = carry(person("stranger"), spy.bundle(files={f"files/{KEY}": PHOTO})).json
+    assert (bytes_too["files_stored"], bytes_too["files_known"]) == (1, 0), "nor does who has the bytes learn that another had them first"
+    assert carry(person("head"), _naming(spy, named)).json["files_missing"] == [], "who may open it is told the truth"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from alembic import command
+from alembic.config import Config
 from flask import Flask
 from sqlalchemy import delete, text
 
 from server.db import db, unit
 from server.files.models import FROM_NODE, FileRef, FileSource
 from server.files.refs import add_sources
+from server.files.tus import Uploads
 from tests.server.files.tus_client import Tus, key_of
 
+INI = Path(__file__).resolve().parents[3] / "migrations" / "alembic.ini"
 SignIn = Callable[[str], Tus]
 DATA = b"evidence of station 007" * 100
 KEY = key_of(DATA)
@@ -59,13 +64,58 @@ def test_wrong_bytes_for_a_stored_file_bring_nothing_and_harm_nothing(tus: Tus, 
     assert tus.call("GET", f"/files/{KEY}").data == DATA
 
 
-def test_nobody_goes_on_with_what_another_began(tus: Tus, signed_in: SignIn) -> None:
+def test_nobody_goes_on_with_what_another_began_or_takes_it_away(tus: Tus, signed_in: SignIn) -> None:
     tus.create(KEY, len(DATA))
     tus.patch(KEY, 0, DATA[:-1])
     thief = signed_in("stranger")
     assert (thief.head(KEY).status_code, thief.patch(KEY, len(DATA) - 1, DATA[-1:]).status_code) == (404, 404)
-    assert thief.create(KEY, len(DATA)).headers["Upload-Offset"] == "0"
-    assert tus.upload(DATA) == KEY, "the newest starts over, and whoever comes back has all of it"
+    assert thief.call("DELETE", f"/files/{KEY}").status_code == 404
+    for length in (len(DATA), 1):
+        assert thief.create(KEY, length).headers["Upload-Offset"] == "0"
+        assert tus.head(KEY).headers["Upload-Offset"] == str(len(DATA) - 1), "what came of a colleague stays"
+    assert thief.patch(KEY, 0, b"x").json["code"] == "checksum_mismatch"
+    thief.create(KEY, len(DATA))
+    thief.call("DELETE", f"/files/{KEY}")
+    assert tus.patch(KEY, len(DATA) - 1, DATA[-1:]).status_code == 204
+    assert tus.state(KEY) is not None
+
+
+def test_two_devices_bring_the_same_file_at_once_and_it_is_kept_once(tus: Tus, signed_in: SignIn, app: Flask) -> None:
+    other = signed_in("stranger")
+    for each in (tus, other):
+        each.create(KEY, len(DATA))
+        each.patch(KEY, 0, DATA[:100])
+    assert tus.patch(KEY, 100, DATA[100:]).status_code == 204
+    assert (other.state(KEY), other.head(KEY).headers["Upload-Offset"]) == (None, "100"), "he has not shown that he has it"
+    held: Uploads = app.extensions["xunan_uploads"]
+    assert other.patch(KEY, 100, DATA[100:]).status_code == 204
+    assert other.state(KEY) is not None
+    assert list(held.folder.iterdir()) == []
+    with app.app_context():
+        assert db.session.execute(text("SELECT COUNT(*) FROM stored_file")).scalar() == 1
+
+
+def test_uploads_begun_before_they_had_a_device_are_gone_on_with(tus: Tus, signed_in: SignIn, app: Flask) -> None:
+    tus.create(KEY, len(DATA))
+    tus.patch(KEY, 0, DATA[:100])
+    with app.app_context():
+        own = db.session.scalars(text("SELECT part FROM upload")).one()
+    other = signed_in("stranger")
+    other.create(KEY, len(DATA))
+    folder = app.extensions["xunan_uploads"].folder
+    config = Config(str(INI))
+    with app.app_context():
+        config.attributes["engine"] = db.engine
+        with unit() as session:
+            session.execute(text("UPDATE upload SET created_at = created_at + 1000 WHERE part = :own"), {"own": own})
+        db.session.remove()
+        command.downgrade(config, "20261128_12")
+        (folder / f"{own}.part").rename(folder / f"{KEY}.part")
+        command.upgrade(config, "head")
+    assert other.head(KEY).status_code == 404, "one table row per file held one of them"
+    assert tus.head(KEY).headers["Upload-Offset"] == "100"
+    assert tus.patch(KEY, 100, DATA[100:]).status_code == 204
+    assert tus.state(KEY) is not None
 
 
 def test_a_colleague_of_the_station_reads_and_a_record_that_moves_takes_its_file_along(tus: Tus, signed_in: SignIn, app: Flask) -> None:

@@ -12,6 +12,7 @@ from threading import Barrier
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from server.db import db
 from server.errors import ProblemError
@@ -24,6 +25,12 @@ from tests.server.files.tus_client import Tus, key_of, metadata
 DATA = bytes(range(256)) * 200
 KEY = key_of(DATA)
 SignIn = Callable[[str], Tus]
+
+
+def begun(app: Flask) -> Upload:
+    """The one upload of the file."""
+    with app.app_context():
+        return db.session.scalars(select(Upload).where(Upload.sha256 == KEY)).one()
 
 
 def code_of(answer: object) -> str:
@@ -47,7 +54,7 @@ def test_bytes_that_arrived_before_a_cut_are_kept_and_the_rest_is_enough(tus: Tu
         raise ConnectionResetError
 
     with app.app_context(), pytest.raises(ConnectionResetError):
-        app.extensions["xunan_uploads"].append(KEY, 0, len(DATA), cut(), None)
+        app.extensions["xunan_uploads"].append(begun(app).part, 0, len(DATA), cut(), None)
     assert tus.head(KEY).headers["Upload-Offset"] == "30000"
     assert tus.state(KEY) is None, "not delivered before it is complete"
     assert tus.patch(KEY, 30_000, DATA[30_000:]).status_code == 204
@@ -128,14 +135,14 @@ def test_uploads_nobody_goes_on_with_end_after_their_time(tus: Tus, app: Flask) 
     tus.create(KEY, len(DATA))
     tus.patch(KEY, 0, DATA[:100])
     held: Uploads = app.extensions["xunan_uploads"]
+    upload = begun(app)
     with app.app_context():
-        expires = db.session.get_one(Upload, KEY).expires_at
-        db.session.rollback()
+        expires = upload.expires_at
         assert expires >= now_ms() + EXPIRE_MS - 60_000
         assert held.expire(db.session(), expires - 1) == 0
         # A byte that came 20 days later.
         later = (expires - 10 * 86_400_000) / 1000
-        os.utime(held.folder / f"{KEY}.part", (later, later))
+        os.utime(held.folder / f"{upload.part}.part", (later, later))
         assert held.expire(db.session(), expires + 1) == 0
         assert held.expire(db.session(), expires + 20 * 86_400_000 - 60_000) == 0
         assert held.expire(db.session(), expires + 20 * 86_400_000 + 60_000) == 1
@@ -147,14 +154,15 @@ def test_a_new_writer_takes_over_from_a_dead_one(tus: Tus, app: Flask) -> None:
     """A request that hangs must not lock the upload; when it wakes up it may not write another byte."""
     tus.create(KEY, len(DATA))
     held: Uploads = app.extensions["xunan_uploads"]
+    part = begun(app).part
 
     def hanging() -> Iterator[bytes]:
         yield DATA[:1000]
-        assert held.append(KEY, 1000, len(DATA), iter([DATA[1000:]]), None) == len(DATA)
+        assert held.append(part, 1000, len(DATA), iter([DATA[1000:]]), None) == len(DATA)
         yield b"late"
 
     with app.app_context(), pytest.raises(ProblemError) as refused:
-        held.append(KEY, 0, len(DATA), hanging(), None)
+        held.append(part, 0, len(DATA), hanging(), None)
     assert refused.value.problem.code in ("locked", "too_large")
     assert tus.head(KEY).headers["Upload-Offset"] == str(len(DATA))
     assert tus.state(KEY) is not None
@@ -163,12 +171,13 @@ def test_a_new_writer_takes_over_from_a_dead_one(tus: Tus, app: Flask) -> None:
 def test_two_workers_at_once_never_mix_their_bytes(tus: Tus, app: Flask) -> None:
     tus.create(KEY, len(DATA))
     held: Uploads = app.extensions["xunan_uploads"]
+    part = begun(app).part
     gate = Barrier(4)
 
     def write(_: int) -> str:
         gate.wait()
         try:
-            held.append(KEY, 0, len(DATA), (DATA[at : at + 512] for at in range(0, len(DATA), 512)), None)
+            held.append(part, 0, len(DATA), (DATA[at : at + 512] for at in range(0, len(DATA), 512)), None)
             return "written"
         except ProblemError as error:
             return error.problem.code
@@ -203,8 +212,7 @@ def test_an_announcement_that_makes_no_sense_is_refused_in_words(tus: Tus, heade
 
 def test_a_type_that_is_no_type_is_only_bytes(tus: Tus, app: Flask) -> None:
     tus.create(KEY, 10, **{"Upload-Metadata": metadata(sha256=KEY, mime="text/html\r\nX-Evil: 1", role="photo")})
-    with app.app_context():
-        assert db.session.get_one(Upload, KEY).mime == "application/octet-stream"
+    assert begun(app).mime == "application/octet-stream"
 
 
 def test_more_bytes_than_announced_are_refused(tus: Tus) -> None:

@@ -71,6 +71,21 @@ def test_who_gets_a_post_at_the_station_is_sent_its_people_and_who_loses_it_keep
     assert answer["digest"][STATION]["count"] == 5
 
 
+def test_of_people_who_leave_a_masked_scope_not_even_the_id_is_told(world: World) -> None:
+    author, masked_reader = world.device("a"), world.device("e", OPERATOR, (masked(STATION), TOWN))
+    whole = world.device("f", OPERATOR, (STATION, TOWN))
+    base, own = author.create_hazard(rec_id(1)), person(author, 101)
+    author.send()
+    for reader in (masked_reader, whole):
+        reader.pull_all()
+    for rec, kind, stamp in ((rec_id(1), "hazard", base), (rec_id(101), "person", own)):
+        author.write(rec, kind, {"scope": reg(OTHER, stamp)}, user=OPERATOR)
+    assert {each["v"] for each in author.send()["verdicts"]} <= {"applied", "absorbed"}
+    assert masked_reader.send()["gone"] == [rec_id(1)]
+    assert whole.send()["gone"] == [rec_id(1), rec_id(101)]
+    assert (set(masked_reader.states), set(whole.states)) == (set(), set())
+
+
 def test_narrowed_in_the_middle_of_being_sent_a_scope_it_still_gets_the_rest_of_it(world: World) -> None:
     author, reader = world.device("a"), world.device("e", OPERATOR, (TOWN,))
     for number in range(1, 9):
