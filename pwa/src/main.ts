@@ -32,9 +32,11 @@ const locked_at = (session: Session): string => (session.device?.kind === "desk"
 
 function allowed(session: Session, path: string): string | null {
   if (session.phase === "new") return path === "/login" ? null : "/enrol";
+  const desk = session.device?.kind === "desk";
+  // Who came through the desk's door with a handheld goes back the same way.
+  if (desk && session.phase !== "open" && path === "/enrol") return null;
   if (session.phase === "enrolled") return "/login";
   if (session.phase === "locked") return path === "/login" ? null : locked_at(session);
-  const desk = session.device?.kind === "desk";
   // Whoever can already unlock by PIN has work to do out there; his password can wait for the next network.
   if (session.todo.length > 0 && (desk || session.user?.has_pin === false)) return "/setup";
   if (session.todo.length > 0 && path === "/setup") return null;

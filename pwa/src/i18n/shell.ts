@@ -69,9 +69,22 @@ export const shell = {
   "enrol.code_help": ["没有二维码时，照单子输入。", "Type it from the sheet if there is no QR."],
   "enrol.submit": ["登记终端", "Enrol"],
   "enrol.busy": ["正在登记", "Enrolling"],
+  "enrol.held": [
+    "本机还有 {n} 条 / {m} 张照片未上传。请先在电脑登录页登录，等全部送达后再登记为手持终端。",
+    "{n} records / {m} photos wait here. Sign in as a desk first and let them arrive, then enrol this device as a handheld.",
+  ],
   "enrol.desk": ["这是中心电脑，直接登录", "This is a centre computer: log in"],
   "login.nobody": ["未登录", "Nobody"],
   "login.desk": ["镇城运中心电脑登录", "Centre computer"],
+  "login.again": [
+    "电脑不保留登录：页面刷新、关闭或换人之后，都要重新输入密码。已保存的内容都在。",
+    "A desk keeps no sign-in: after a reload, a closed page or a change of person the password is asked for again. Nothing saved is lost.",
+  ],
+  "login.door": [
+    "从这里登录，本机就登记为中心电脑：没有 PIN，断网后不能使用。外出巡查用的手机请用登记码登记为手持终端。",
+    "Signing in here makes this device a centre computer: no PIN, no use without a network. Enrol a phone for patrols with its code.",
+  ],
+  "login.to_handheld": ["改用手持端：用登记码登记本机", "Use as a handheld: enrol with a code"],
   "login.device": [
     "终端 {letter} · 首次登录需要网络，之后用 PIN 离线解锁",
     "Handheld {letter} · network needed once, then a PIN works offline",

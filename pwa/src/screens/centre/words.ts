@@ -278,7 +278,7 @@ const words = {
   "who.no_right": ["此账号没有中心权限", "No right to the centre"],
   "who.no_right_more": [
     "站长可看本居村；城运中心可看全镇。巡查员请用手持终端。",
-    "Heads see their station, operators the town.",
+    "Heads see their station, operators the town. Patrollers work on a handheld.",
   ],
   "common.cancel": ["取消", "Cancel"],
   "common.yes": ["是", "Yes"],
