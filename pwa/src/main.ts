@@ -18,7 +18,7 @@ import { say } from "./components/toast";
 import { apply_view } from "./components/view_settings";
 import type { Session } from "./engine";
 import { first_line, read_first_screen, take_first_screen, write_first_screen } from "./first_screen";
-import { load_words, t } from "./i18n";
+import { held_words, load_words, t } from "./i18n";
 import { go, recheck, route, start_router } from "./router";
 import { centre_routes } from "./screens/centre/routes";
 import { field_routes, load_home } from "./screens/field/routes";
@@ -56,7 +56,8 @@ function paint_first(): boolean {
     createApp(App).mount("#app");
     return true;
   }
-  if (line && first) line.textContent = first_line(first, t("app.opening"), (counts) => t("sync.waiting", counts));
+  if (line && first)
+    line.textContent = first_line(first, t("app.opening"), (held) => t("sync.waiting", { held: held_words(held) }));
   return false;
 }
 
