@@ -12,7 +12,7 @@ from typing import Any
 
 from sync.fields import Field, Kind
 
-HIDDEN = "(已隐藏)"
+HIDDEN = "（已隐藏）"
 STAR = "*"
 
 # Two-character family names that occur in ordinary rosters; anything else is taken as a one-character family name.

@@ -85,6 +85,20 @@ def test_a_finding_says_where_it_came_from_and_of_what_type_it_is(handheld: Hand
     assert hold(handheld, hazard, "source") == "patrol"
 
 
+def test_a_very_long_record_takes_no_more_than_its_row(handheld: Handheld) -> None:
+    title = "很长的隐患描述" * 28
+    fields = {"title": title, "place": title, "severity": "general", "status": "found"}
+    rec = handheld.run("async (engine, f) => (await engine.write([{ kind: 'hazard', f }])).recs[0]", fields)
+    handheld.go("/hazards")
+    row = handheld.page.locator(f"a.row[href='#/hazard/{rec}']")
+    expect(row).to_be_visible()
+    box = row.bounding_box()
+    assert box is not None
+    # Two lines of title, three of facts.
+    assert box["height"] < 150
+    assert handheld.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_queue_shows_a_patrol_once_and_calls_its_track_a_track(handheld: Handheld) -> None:
     page = handheld.page
     handheld.offline(True)

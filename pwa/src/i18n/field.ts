@@ -329,7 +329,7 @@ export const field = {
   "inspection.add_note": ["加说明", "Add note"],
   "inspection.note_is": ["说明：{note}", "Note: {note}"],
   "inspection.finish": ["完成检查", "Finish"],
-  "inspection.finish_open": ["按住完成检查（还有 {n} 项未填）", "Hold to finish ({n} open)"],
+  "inspection.finish_open": ["按住完成（{n} 项未填）", "Hold to finish ({n} open)"],
   "inspection.finished": ["检查完成：{n} 项，不合格 {bad} 项，已存本机", "Done: {n} items, {bad} not OK"],
   "inspection.start": ["开始检查", "Start inspection"],
   "inspection.choose": ["选检查模板", "Choose a template"],

@@ -9,7 +9,7 @@ export const admin_words = {
   "role.head": ["站长", "Station head"],
   "role.operator": ["城运中心", "Operator"],
   "role.admin": ["管理员", "Administrator"],
-  "user.search": ["搜索用户名、姓名", "Search user name, name"],
+  "user.search": ["搜索用户名、姓名", "Search users"],
   "user.new": ["新增用户", "Add a user"],
   "user.username": ["用户名", "User name"],
   "user.name": ["姓名", "Name"],
