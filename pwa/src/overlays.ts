@@ -1,6 +1,6 @@
 /**
- * What lies over a screen, in the history of the browser: one entry per open sheet, so that Back closes the uppermost sheet and stays.
- * Owns the entries it makes: `over` in their state is how many sheets lie there. Must not: know what a sheet holds, or change an address.
+ * What lies over a screen, in the history of the browser: one entry per open sheet (and for the lock cover), so that Back closes the
+ * uppermost sheet and stays. Owns the entries it makes: `over` in their state is how many lie there. Must not: know what a sheet holds, or change an address.
  * Invariants: while nothing moves, the `over` of the present entry is the number of open sheets; an entry whose sheets are
  * gone (somebody went Forward to it) is stepped over; a sheet closed otherwise takes its entry along.
  */
@@ -48,7 +48,7 @@ function on_step(): void {
     waiting = [];
     for (const go of now) go();
   } else if (document.body.dataset.covered === undefined) {
-    // Under the cover a sheet waits for its person: what he typed must not go with a Back of somebody else.
+    // Under the cover everything waits for its person: what he typed must not go with a Back of somebody else.
     for (const sheet of open.slice(over_here()).reverse()) sheet.close();
   }
   // After the sheets are gone; one that did not close gets its entry again.
