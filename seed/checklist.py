@@ -1,6 +1,6 @@
 """The demo hazard checklist: seven types of M-28 plus fire passages and e-bikes, in our own words, of real length.
 
-Data only: title · how to check · how to put right · difficulty · severity when it fails.
+Data only: title · how to check · how to put right · difficulty · severity when it fails · type of the hazard, where it is not the section's.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "首层门厅、共用走道、楼梯间有无停放电瓶车|逐楼查看|劝离，拖移|easy|general",
         "疏散通道、安全出口处有无停放充电|现场查看|立即移除|easy|major",
         "有无电瓶车或电池进入电梯轿厢|查看监控、询问|劝阻，安装阻车装置|medium|general",
-        "有无私拉电线、飞线充电|由上向下查看外墙|拆除线路|easy|general",
+        "有无私拉电线、飞线充电|由上向下查看外墙|拆除线路|easy|general|private_wiring",
         "有无电池入户充电|入户询问、观察|劝导到集中充电点|medium|general",
         "集中充电点有无过载、短路保护|查看配电箱|加装保护装置|medium|general",
         "集中充电点与建筑间距、防火分隔|测量、查看|调整布局|hard|general",
@@ -79,14 +79,14 @@ SECTIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "快递、外卖集中租住点是否单独检查|入户查看|落实包干责任人|medium|major",
     )),
     ("private_wiring", "八、公共设施与四类监测", (
-        "窨井盖有无缺失、破损、松动|沿路逐个踩踏查看|设围挡，通知养护单位|easy|major",
-        "消防车通道有无违停、障碍|现场查看、拍照|通知移车，报交警|easy|general",
+        "窨井盖有无缺失、破损、松动|沿路逐个踩踏查看|设围挡，通知养护单位|easy|major|manhole_missing",
+        "消防车通道有无违停、障碍|现场查看、拍照|通知移车，报交警|easy|general|fire_lane_blocked",
         "公共区域有无私拉电线|现场查看|拆除|easy|general",
-        "配电箱、弱电箱门是否上锁|逐个查看|补锁|easy|general",
-        "防汛沙袋、挡水板是否到位|对照清单清点|补充|easy|general",
-        "地下车库集水井、水泵是否可用|试泵|维修|medium|general",
-        "危险源警示标识是否清晰|现场查看|更换|easy|general",
-        "微型消防站器材、值守是否到位|对照装备清单|补齐|medium|general",
+        "配电箱、弱电箱门是否上锁|逐个查看|补锁|easy|general|other",
+        "防汛沙袋、挡水板是否到位|对照清单清点|补充|easy|general|other",
+        "地下车库集水井、水泵是否可用|试泵|维修|medium|general|other",
+        "危险源警示标识是否清晰|现场查看|更换|easy|general|other",
+        "微型消防站器材、值守是否到位|对照装备清单|补齐|medium|general|other",
     )),
 )  # fmt: skip
 
@@ -97,11 +97,11 @@ def sections() -> list[dict[str, Any]]:
     for code, title, lines in SECTIONS:
         items = []
         for number, line in enumerate(lines, 1):
-            text, method, rectify, difficulty, severity = line.split("|")
+            text, method, rectify, difficulty, severity, *other = line.split("|")
             items.append(
                 {
                     "id": f"{code}_{number}", "title": text, "method": method, "rectify": rectify,
-                    "difficulty": difficulty, "severity": severity, "hazard_type": code,
+                    "difficulty": difficulty, "severity": severity, "hazard_type": other[0] if other else code,
                 }
             )  # fmt: skip
         found.append({"id": code, "title": title, "items": items})

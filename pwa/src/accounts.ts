@@ -32,10 +32,15 @@ interface LoginAnswer {
   lock_minutes?: number;
 }
 
+interface Colleagues {
+  items: { id: string; name: string }[];
+  devices?: { dev: string; letter: string }[];
+}
+
 /** So many sign-outs are told at once; the server takes no more. */
 const SIGN_OUTS_MAX = 50;
-/** Names are asked for again after this long: people change posts rarely. */
-const NAMES_MS = 12 * 3_600_000;
+/** Names are asked for again after this long: people change posts rarely, but a handheld enrolled today should have its letter. */
+const NAMES_MS = 3_600_000;
 const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
 
 const base64 = (bytes: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(bytes)));
@@ -145,8 +150,11 @@ export class Accounts {
     const age = stored.names === null ? Number.POSITIVE_INFINITY : Math.abs(now - stored.names.at);
     if (open_user === null || age < NAMES_MS) return false;
     try {
-      const { items } = await this.#transport.get_json<{ items: { id: string; name: string }[] }>("/api/v1/colleagues");
-      await this.#session.save_names(Object.fromEntries(items.map((one) => [one.id, one.name])), now);
+      const { items, devices } = await this.#transport.get_json<Colleagues>("/api/v1/colleagues");
+      const names = items.map((one) => [one.id, one.name]);
+      // A hub or centre of before gives no devices.
+      const letters = (devices ?? []).map((one) => [one.dev, one.letter]);
+      await this.#session.save_names(Object.fromEntries([...names, ...letters]), now);
       return true;
     } catch {
       return false; // offline, or a town that does not give names: ids are shown

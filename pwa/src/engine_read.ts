@@ -6,7 +6,7 @@
 import { heads } from "./core/merge_kinds";
 import { conflict_id, split_stamp } from "./core/stamp";
 import type { CourierState } from "./courier/courier_types";
-import type { Conflict, ConflictHead, Queue, QueueFile, QueueOp, Status } from "./engine_types";
+import type { Conflict, ConflictHead, Held, Queue, QueueFile, QueueOp, Status } from "./engine_types";
 import type { Drawer } from "./store/drawer";
 
 const DELIVERED_SHOWN_MAX = 50;
@@ -112,6 +112,24 @@ function heads_of(drawer: Drawer, rec: string, field: string): ConflictHead[] {
   return heads(record, field).map((head) => finish(head.stamp, head.value, head.user, head.at));
 }
 
+/** What a file is to a person: by its type, never by its name. */
+export function sort_of_mime(mime: string): Exclude<keyof Held, "records"> {
+  if (mime.startsWith("image/")) return "photos";
+  return mime.startsWith("audio/") ? "audio" : "tracks";
+}
+
+/** A photo is counted as a photo, not once more as the record that describes it, unless nothing else is left of it. */
+export function read_held(drawer: Drawer): Held {
+  const recs = { own: new Set<string>(), attached: new Set<string>() };
+  for (const one of drawer.own.all()) {
+    if (drawer.is_pending(one)) recs[one.row.kind === "attachment" ? "attached" : "own"].add(one.row.rec);
+  }
+  const held: Held = { records: recs.own.size, photos: 0, tracks: 0, audio: 0 };
+  for (const row of drawer.uploads.values()) if (row.state !== "delivered") held[sort_of_mime(row.mime)] += 1;
+  if (held.records + held.photos + held.audio === 0) held.records = recs.attached.size;
+  return held;
+}
+
 export function read_status(
   drawer: Drawer,
   courier: CourierState,
@@ -145,6 +163,7 @@ export function read_status(
     pending_ops,
     pending_files: waiting.length,
     pending_bytes: waiting.reduce((sum, row) => sum + Math.max(0, row.size - row.sent), 0),
+    held: read_held(drawer),
     last_contact_ms: courier.last_contact_ms,
     next_try_ms: courier.next_try_ms,
     returned,

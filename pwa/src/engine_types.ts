@@ -90,7 +90,7 @@ export interface Session {
   town: { name: string } | null;
   users: SessionUser[];
   user: SessionUser | null;
-  /** Names of colleagues by user id; empty while locked. */
+  /** Names of colleagues by user id, letters of their devices by the name these write under; empty while locked. */
   names: Readonly<Record<string, string>>;
   station: { code: string; name: string } | null;
   scopes: string[];
@@ -135,6 +135,14 @@ export interface Queue {
   counts: { waiting: number; sending: number; attention: number; delivered: number };
 }
 
+/** What has not left this device yet, as people count it. */
+export interface Held {
+  records: number;
+  photos: number;
+  tracks: number;
+  audio: number;
+}
+
 export interface Status {
   /** True when the last contact with the server succeeded; never navigator.onLine. */
   online: boolean;
@@ -142,6 +150,7 @@ export interface Status {
   pending_ops: number;
   pending_files: number;
   pending_bytes: number;
+  held: Held;
   last_contact_ms: number | null;
   next_try_ms: number | null;
   returned: number;

@@ -18,7 +18,7 @@ import { say } from "./components/toast";
 import { apply_view } from "./components/view_settings";
 import type { Session } from "./engine";
 import { first_line, read_first_screen, take_first_screen, write_first_screen } from "./first_screen";
-import { load_words, t } from "./i18n";
+import { held_words, load_words, t } from "./i18n";
 import { go, recheck, route, start_router } from "./router";
 import { centre_routes } from "./screens/centre/routes";
 import { field_routes, load_entry, load_home } from "./screens/field/routes";
@@ -32,9 +32,11 @@ const locked_at = (session: Session): string => (session.device?.kind === "desk"
 
 function allowed(session: Session, path: string): string | null {
   if (session.phase === "new") return path === "/login" ? null : "/enrol";
+  const desk = session.device?.kind === "desk";
+  // Who came through the desk's door with a handheld goes back the same way.
+  if (desk && session.phase !== "open" && path === "/enrol") return null;
   if (session.phase === "enrolled") return "/login";
   if (session.phase === "locked") return path === "/login" ? null : locked_at(session);
-  const desk = session.device?.kind === "desk";
   // Whoever can already unlock by PIN has work to do out there; his password can wait for the next network.
   if (session.todo.length > 0 && (desk || session.user?.has_pin === false)) return "/setup";
   if (session.todo.length > 0 && path === "/setup") return null;
@@ -54,7 +56,8 @@ function paint_first(): boolean {
     createApp(App).mount("#app");
     return true;
   }
-  if (line && first) line.textContent = first_line(first, t("app.opening"), (counts) => t("sync.waiting", counts));
+  if (line && first)
+    line.textContent = first_line(first, t("app.opening"), (held) => t("sync.waiting", { held: held_words(held) }));
   return false;
 }
 

@@ -5,6 +5,7 @@
  * Invariants: an unknown address goes to the guard's home; a screen's code is loaded when it is first opened.
  */
 import { type Component, shallowReactive } from "vue";
+import { over_here, watch_overlays, when_still } from "./overlays";
 
 export interface RouteRecord {
   path: string;
@@ -78,11 +79,13 @@ export function start_router(records: RouteRecord[], choose: (path: string) => s
   const again = table.length > 0;
   table = records;
   guard = choose;
-  if (!again)
+  if (!again) {
+    watch_overlays();
     window.addEventListener("hashchange", () => {
       inner_steps += 1;
       apply();
     });
+  }
   apply();
 }
 
@@ -92,12 +95,15 @@ export function recheck(): void {
 }
 
 export function go(path: string, how: { replace?: boolean } = {}): void {
-  if (how.replace === true) location.replace(`#${path}`);
-  else location.hash = path;
+  when_still(() => {
+    // From a sheet: the next screen takes the entry of the sheet, so that Back from there finds the screen under it.
+    if (how.replace === true || over_here() > 0) location.replace(`#${path}`);
+    else location.hash = path;
+  });
 }
 
 /** One step back when we came from inside, else to the given screen: the button never leaves the app. */
 export function back(fallback: string): void {
-  if (inner_steps > 0) history.back();
+  if (inner_steps > 0) when_still(() => history.back());
   else go(fallback, { replace: true });
 }

@@ -4,7 +4,7 @@
  * Invariant: only the first screen may stand before the engine is open; it follows what there is so far.
  */
 import { onScopeDispose, type Ref, type ShallowRef, shallowRef, watch } from "vue";
-import type { Conflict, Engine, Queue, Rec, Session, Status, Topic } from "./engine_types";
+import type { Conflict, Engine, Held, Queue, Rec, Session, Status, Topic } from "./engine_types";
 
 const early_session = shallowRef<Session | null>(null);
 const current = shallowRef<Engine | null>(null);
@@ -88,9 +88,9 @@ export const use_session_soon = (): ShallowRef<Session | null> =>
     (engine) => ({ ...engine.session }),
   );
 /** What waits here; before the engine is open, what it noted last. */
-export const use_waiting = (noted: { ops: number; files: number }): ShallowRef<{ ops: number; files: number }> =>
+export const use_waiting = (noted: Held): ShallowRef<Held> =>
   follow_soon(
     ["sync", "queue"],
     () => noted,
-    (engine) => ({ ops: engine.status().pending_ops, files: engine.status().pending_files }),
+    (engine) => engine.status().held,
   );

@@ -100,7 +100,7 @@ class DeviceOut(Schema):
 
 
 class AuditOut(Schema):
-    """One deed; `detail` holds codes and counts."""
+    """One deed; `detail` holds codes and counts, `names` what the stations among them are called."""
 
     id = fields.Integer(required=True)
     at = fields.Integer(required=True)
@@ -111,6 +111,7 @@ class AuditOut(Schema):
     target = Text(required=True, allow_none=True)
     target_name = Text(required=True, allow_none=True)
     detail = fields.Dict(required=True, allow_none=True)
+    names = fields.Dict(keys=Text(), values=Text(), required=True)
     address = Text(required=True, allow_none=True)
     request_id = Text(required=True, allow_none=True)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from server.accounts.audit_chain import SEALED
 from server.accounts.models import Audit, Device, Grant, Post, SecondFactor, User
 from server.centre.naming import devices_named, station_names, user_names
+from server.ledger.tables import Incarnation
 
 Row = TypeVar("Row")
 
@@ -127,6 +128,13 @@ def list_devices(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     return _page(session, wanted, query, describe)
 
 
+def _told(detail: object, stations: dict[str, str]) -> dict[str, str]:
+    """Names of the stations a detail speaks of, as codes or scopes."""
+    given = detail.values() if isinstance(detail, dict) else ()
+    codes = {each: each.removeprefix("station:") for each in given if isinstance(each, str)}
+    return {each: stations[code] for each, code in codes.items() if code in stations}
+
+
 def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """Deeds, newest first; seals are no deeds."""
     wanted = select(Audit).where(Audit.action != SEALED).order_by(Audit.id.desc())
@@ -141,11 +149,12 @@ def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     def describe(lines: list[Audit]) -> list[dict[str, Any]]:
         named = [word for line in lines for word in (line.actor, line.target) if word]
         devices = {each: f"{device['letter']} {device['name']}" for each, device in devices_named(session, named).items()}
-        names = station_names(session) | devices | user_names(session, named)
+        stations = station_names(session)
+        names = stations | devices | user_names(session, named)
         return [
             {
                 "id": line.id, "at": line.at, "actor": line.actor, "actor_name": names.get(line.actor), "device": line.device,
-                "action": line.action, "target": line.target, "target_name": names.get(line.target or ""), "detail": line.detail,
+                "action": line.action, "target": line.target, "target_name": names.get(line.target or ""), "detail": line.detail, "names": _told(line.detail, stations),
                 "address": line.address, "request_id": line.request_id,
             }
             for line in lines
@@ -154,9 +163,27 @@ def list_audit(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     return _page(session, wanted, query, describe)
 
 
+def _stations(scopes: tuple[str, ...]) -> list[str]:
+    return [scope.partition(":")[2] for scope in scopes if scope.startswith("station:")]
+
+
+def list_writers(session: Session, scopes: tuple[str, ...]) -> list[dict[str, str]]:
+    """Under which names the handhelds of these stations and the desks write: a person with two devices is told apart by their letters."""
+    codes = _stations(scopes)
+    if not codes:
+        return []
+    rows = session.execute(
+        select(Incarnation.dev, Device.letter)
+        .join(Device, Device.id == Incarnation.device_id)
+        .where(or_(Device.station_code.in_(codes), Device.station_code.is_(None)))
+        .order_by(Incarnation.dev)
+    )
+    return [{"dev": dev, "letter": letter} for dev, letter in rows]
+
+
 def list_colleagues(session: Session, scopes: tuple[str, ...]) -> list[dict[str, str]]:
     """Names of everybody who ever held a post in one of the scopes, or for the whole town: their work is still shown there."""
-    codes = [scope.partition(":")[2] for scope in scopes if scope.startswith("station:")]
+    codes = _stations(scopes)
     if not codes:
         return []
     rows = session.execute(

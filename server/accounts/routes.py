@@ -16,7 +16,7 @@ import server.accounts.admin_routes
 import server.accounts.own_routes  # noqa: F401 - their endpoints belong to the same blueprint
 from server.accounts import bp, second_factor, service, sessions, tries
 from server.accounts.calling import bearer_device, settings, source, todo_of
-from server.accounts.listing import list_colleagues
+from server.accounts.listing import list_colleagues, list_writers
 from server.accounts.models import Device, User
 from server.accounts.rights import Caller, build_caller
 from server.accounts.schemas import ColleaguesOut, DoneOut, EnrolIn, EnrolOut, LoginIn, LoginOut, MeOut
@@ -153,10 +153,10 @@ def me(caller: Caller) -> dict[str, Any]:
 
 
 @endpoint(
-    bp, "GET", "/colleagues", returns=ColleaguesOut, summary="Names of those whose work the caller may see, to show offline"
+    bp, "GET", "/colleagues", returns=ColleaguesOut, summary="Names of those whose work the caller may see, and the letters of their devices, to show offline"
 )
 def colleagues(caller: Caller) -> dict[str, Any]:
     """The names; a device nobody is signed in on gets none."""
-    found = list_colleagues(db.session(), caller.scopes)
+    found = {"items": list_colleagues(db.session(), caller.scopes), "devices": list_writers(db.session(), caller.scopes)}
     db.session.rollback()
-    return {"items": found}
+    return found

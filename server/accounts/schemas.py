@@ -117,10 +117,18 @@ class ColleagueOut(Schema):
     name = Text(required=True)
 
 
+class WriterOut(Schema):
+    """The letter on the device that writes under this name in the log."""
+
+    dev = Text(required=True)
+    letter = Text(required=True)
+
+
 class ColleaguesOut(Schema):
-    """People who hold, or held, a post where the caller may look."""
+    """People who hold, or held, a post where the caller may look, and the devices of those stations and of the centre."""
 
     items = fields.List(fields.Nested(ColleagueOut), required=True)
+    devices = fields.List(fields.Nested(WriterOut), required=True)
 
 
 class ConfirmIn(Schema):

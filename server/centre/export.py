@@ -1,6 +1,7 @@
 """Workbooks: a list as a real .xlsx that Excel cannot misread and nobody can booby-trap.
 
-Owns the layout: row 1 labels, row 2 explanations, then data; a second sheet says what the workbook is and how complete.
+Owns the layout: row 1 labels, row 2 explanations, then data; a second sheet says what the workbook is and how complete; a hidden third one
+gives the wire name of every column, for programs.
 Invariants: identity numbers, telephones and codes are text cells (Excel keeps 15 digits only); every text cell carries
 Excel's own quote prefix and is never a formula, not even after the cell is edited; personal values come masked unless
 the caller hands over an audited reason.
@@ -35,10 +36,12 @@ from sync.fields import Field, Kind
 ROWS_MAX = 100_000
 BATCH = 1000
 CELL_MAX = 32_000
+# People need no machine names; whoever reads workbooks by program finds them here.
+WIRE_NAMES = "字段名"
 OMITS = ("geometry", "track", "sections")
 TYPE_ZH = {
     "text": "文字", "note": "文字", "int": "整数", "decimal2": "两位小数", "bool": "是/否", "choice": "选项", "choices": "多选",
-    "time": "时间(北京时间)", "date": "日期", "ref": "关联记录", "user": "人员账号", "point": "经纬度(WGS-84)", "json": "结构数据",
+    "time": "时间（北京时间）", "date": "日期", "ref": "关联记录", "user": "人员账号", "point": "经纬度（WGS-84）", "json": "结构数据",
     "file": "文件", "chunk": "轨迹",
 }  # fmt: skip
 
@@ -50,16 +53,15 @@ def columns_of(kind: Kind) -> list[Field]:
 
 
 def explain(field: Field) -> str:
-    """Second header row: type, unit, list and wire name, so that a workbook explains itself."""
+    """Second header row: type, unit and list, so that a workbook explains itself."""
     parts = [TYPE_ZH.get(field.type, field.type)]
     if field.unit:
-        parts.append(f"单位:{field.unit}")
+        parts.append(f"单位：{field.unit}")
     if field.choices is not None:
         parts.append("/".join(choice.zh for choice in field.choices.choices))
     if field.privacy != "none":
         parts.append("个人信息，默认脱敏")
-    parts.append(field.name)
-    return ";".join(parts)
+    return "；".join(parts)
 
 
 def cell_of(field: Field, value: Any, names: dict[str, dict[str, str]]) -> str | int | float:
@@ -133,7 +135,7 @@ def workbook(
     sheet = book.add_worksheet(kind.zh[:31])
     fields = columns_of(kind)
     labels = ["居村", *(field.zh for field in fields), "有争议", "最后更新"]
-    hints = ["所属居村站点", *(explain(field) for field in fields), "同一字段有未裁决的不同填报", "中心收到的最后一次更新(北京时间)"]
+    hints = ["所属居村站点", *(explain(field) for field in fields), "同一字段有未裁决的不同填报", "中心收到的最后一次更新（北京时间）"]
     for column, (label, words) in enumerate(zip(labels, hints, strict=True)):
         sheet.write_string(0, column, label, head)
         sheet.write_string(1, column, words, hint)
@@ -164,6 +166,11 @@ def workbook(
     for line, (name, value) in enumerate([*about, ("行数", str(max(0, last - 1)))]):
         notes.write_string(line, 0, name, head)
         notes.write_string(line, 1, value, text)
+    wire = book.add_worksheet(WIRE_NAMES)
+    for line, (label, name) in enumerate(zip(labels, ("scope", *(field.name for field in fields), "in_dispute", "updated_at"), strict=True)):
+        wire.write_string(line, 0, label, text)
+        wire.write_string(line, 1, name, text)
+    wire.hide()
     book.close()
     return buffer.getvalue()
 

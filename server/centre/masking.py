@@ -1,6 +1,6 @@
 """What a personal value looks like on a screen or in a workbook before anyone has given a reason to see it.
 
-Owns the masking rules (M-50, "可见敏感数据脱敏"). Pure: no database, no request, no clock.
+Owns the masking rules (M-50, "可见敏感数据脱敏"; vocabulary 1.6); pwa/src/components/masking.ts has the same, tests/masked_values.json holds both to it. Pure: no database, no request, no clock.
 Invariants: a masked value never contains enough to identify the person or call the number; an unknown personal field is
 hidden completely rather than shown; masking an already masked value changes nothing that matters (no data is added).
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from sync.fields import Field, Kind
 
-HIDDEN = "(已隐藏)"
+HIDDEN = "（已隐藏）"
 STAR = "*"
 
 # Two-character family names that occur in ordinary rosters; anything else is taken as a one-character family name.
@@ -31,13 +31,13 @@ ID_HEAD, ID_TAIL = 1, 2
 
 
 def mask_name(value: str) -> str:
-    """`张三丰` → `张*`, `欧阳锋` → `欧阳*`. One star always: the length of a given name is a clue as well."""
+    """`张三` and `张三丰` → `张**`, `欧阳锋` → `欧阳**`. Two stars always: the length of a given name is a clue as well."""
     text = value.strip()
     if not text:
         return ""
     if len(text) >= 3 and text[:2] in COMPOUND_SURNAMES:
-        return text[:2] + STAR
-    return text[0] + STAR
+        return text[:2] + STAR * 2
+    return text[0] + STAR * 2
 
 
 def mask_phone(value: str) -> str:

@@ -1,6 +1,7 @@
 """Record kind `template` (检查模板).
 
-A versioned checklist; `sections` = [{id,title,items:[{id,title,method,rectify,difficulty,severity}]}].
+A versioned checklist; `sections` = [{id,title,items:[{id,title,method,rectify,difficulty,severity,
+hazard_type}]}]: the last two are what the hazard made of a failing item starts with.
 This file is the only declaration of the kind: columns, labels, merge rules, TypeScript and forms derive from it.
 """
 

@@ -18,6 +18,14 @@ export function user_name(engine: Engine, id: unknown): string {
   return own?.name ?? engine.session.names[id] ?? t("who.other", { id: id.replace(/^u_/, "").slice(0, 12) });
 }
 
+/** Who wrote a value, and on which device: 张三 · A 号终端. The name a device writes under is shown only where nothing else is known. */
+export function writer_words(engine: Engine, head: { user: string; dev: string; mine: boolean }): string {
+  const letter = engine.session.names[head.dev] ?? (head.mine ? engine.session.device?.letter : undefined);
+  const device = letter === undefined ? "" : t("who.device", { letter });
+  const known = [user_name(engine, head.user), device].filter(Boolean).join(" · ");
+  return known || t("who.device", { letter: head.dev.slice(0, 4).toUpperCase() });
+}
+
 /** The one line that names a record. */
 export function title_of(rec: Rec | undefined): string {
   if (rec === undefined) return t("record.unknown");
@@ -41,6 +49,10 @@ export function full_title(engine: Engine, rec: Rec | undefined): string {
   if (rec?.kind === "patrol" && rec.v.plan) return title_of(engine.record(rec.v.plan));
   return title_of(rec);
 }
+
+/** Two texts kept as one. What is written is a value of the town, not a word of this screen: one mark in both languages. */
+export const both_texts = (values: readonly unknown[]): string =>
+  [...new Set(values.map((value) => String(value ?? "")))].filter(Boolean).join("；");
 
 const degrees = (e7: unknown): string => (typeof e7 === "number" ? (e7 / 1e7).toFixed(5) : "");
 

@@ -59,6 +59,7 @@ export const account = {
   "cover.open": ["继续", "Go on"],
   "cover.other": ["换其他人使用", "Somebody else"],
   "own.title": ["我的登录", "My sign-ins"],
+  "own.account": ["我的账号", "My account"],
   "own.here": ["本机", "This one"],
   "own.desk": ["电脑 {letter}", "Desk {letter}"],
   "own.handheld": ["手持终端 {letter} · {name}", "Handheld {letter} · {name}"],

@@ -5,6 +5,7 @@
  * Invariant: an unknown code is shown raw, never hidden.
  */
 import { ref } from "vue";
+import type { Held } from "../engine_types";
 import type { ChoiceList, Kind } from "../generated/kinds";
 import { account } from "./account";
 import type { field } from "./field";
@@ -41,6 +42,14 @@ export function t(key: Key, params: Params = {}): string {
   const pair = words[key] ?? ([key, key] as const);
   const text = locale.value === "en" ? pair[1] : pair[0];
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
+}
+
+const HELD = ["records", "photos", "tracks", "audio"] as const;
+
+/** What is still here, every sort by its name; sorts of which there is nothing are left out. */
+export function held_words(held: Held): string {
+  const parts = HELD.filter((sort) => held[sort] > 0).map((sort) => t(`held.${sort}`, { n: held[sort] }));
+  return parts.length > 0 ? parts.join(" / ") : t("held.records", { n: 0 });
 }
 
 const pick = (pair: { zh: string; en: string }): string => (locale.value === "en" ? pair.en : pair.zh);
@@ -121,6 +130,16 @@ export function due_words(date: unknown): string {
   if (left < 0) return t("due.over", { n: -left });
   if (left === 0) return t("due.today");
   return t("due.left", { n: left });
+}
+
+/** A span that is over, in words; what still runs is shown by `elapsed`. */
+export function duration(ms: number): string {
+  const minutes = Math.max(0, Math.round(ms / 60_000));
+  if (minutes < 1) return t("duration.under");
+  if (minutes < 60) return t("duration.minutes", { n: minutes });
+  const [h, n] = [Math.floor(minutes / 60), minutes % 60];
+  if (minutes < 1440) return n === 0 ? t("duration.hours", { h }) : t("duration.hours_minutes", { h, n });
+  return t("duration.days", { n: Math.floor(minutes / 1440) });
 }
 
 export function elapsed(ms: number): string {

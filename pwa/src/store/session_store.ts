@@ -33,7 +33,7 @@ export interface StoredSession {
   codes: number;
   lost: number;
   skew_s: number;
-  /** Names of colleagues, sealed, and when they were asked for (device clock, only to ask again). */
+  /** Names of colleagues and letters of their devices, sealed, and when they were asked for (device clock, only to ask again). */
   names: { at: number; sealed: Sealed } | null;
   lock_minutes: number;
   /** Sign-ins that ended here without a network: the server has still to be told. */

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from server.centre.documents import EXPORTED
-from server.centre.export import export_kind
+from server.centre.export import WIRE_NAMES, export_kind
 from server.centre.lists import ListQuery
 from server.centre.reader import Reader
 from server.centre.tables import kind_named
@@ -61,6 +61,20 @@ def test_the_second_row_explains_and_a_sheet_states_completeness(session: Sessio
     text = parts(session, operator, "hazard")["xl/sharedStrings.xml"]
     assert "重大/一般" in text
     assert "数据截至 10:00" in text
+
+
+def test_machine_names_stand_on_a_hidden_sheet_only(session: Session, operator: Reader) -> None:
+    declared = kind_named("hazard")
+    assert declared is not None
+    data = export_kind(session, operator, declared, ListQuery(), NOW_MS, stamp="数据截至 10:00", who="值班员", town="示例镇", reason=None)
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    assert [(sheet.title, sheet.sheet_state) for sheet in book] == [("隐患", "visible"), ("说明", "visible"), (WIRE_NAMES, "hidden")]
+    labels, hints, first = (list(row) for row in book.worksheets[0].iter_rows(max_row=3, values_only=True))
+    wire = dict(book[WIRE_NAMES].iter_rows(values_only=True))
+    assert list(wire) == labels
+    assert (wire["居村"], wire["隐患类型"]) == ("scope", "hazard_type")
+    assert not any(name in str(hint).split("；") for name in wire.values() for hint in hints)
+    assert first[0]  # data still begins in the third row, as in workbooks of before
 
 
 def test_codes_are_written_in_official_words(session: Session, operator: Reader) -> None:

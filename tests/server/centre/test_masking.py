@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from server.centre import masking
 from sync.fields import Field, Kind
 
+SHARED = Path(__file__).parents[2] / "masked_values.json"
 NAME = Field("name", "姓名", "Name", "register", "text", privacy="personal")
 SITUATION = Field("situation", "情况说明", "Situation", "register", "note", privacy="personal")
 NOTE = Field("note", "备注", "Note", "register", "note")
 PERSON = Kind("person", "人员", "Person", "station", (NAME, SITUATION, NOTE), (), "name", personal=True)
 
 
+@pytest.mark.parametrize(("name", "full", "shown"), json.loads(SHARED.read_text(encoding="utf-8")))
+def test_the_centre_masks_as_the_handheld_does(name: str, full: str, shown: str) -> None:
+    assert masking.mask_value(PERSON, Field(name, name, name, "register", "text", privacy="personal"), full) == shown
+
+
 @pytest.mark.parametrize(
     ("full", "shown"),
-    [("张三", "张*"), ("张三丰", "张*"), ("欧阳锋", "欧阳*"), ("欧阳", "欧*"), ("", ""), ("Anna", "A*")],
+    [("张三", "张**"), ("张三丰", "张**"), ("欧阳锋", "欧阳**"), ("欧阳", "欧**"), ("", ""), ("Anna", "A**")],
 )
 def test_a_name_keeps_only_the_family_name(full: str, shown: str) -> None:
     assert masking.mask_name(full) == shown

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from server.accounts.models import Audit, Post, User
 from server.db import db
+from server.ledger.write import append
 from tests.server.edge.people import PASSWORD, STATION_CODE, Client, Person
 
 
@@ -167,6 +168,17 @@ def test_the_audit_log_is_filtered_by_who_what_and_when(app: Flask, admin: Clien
     everything = ask("size=200")
     assert everything["total"] == len(everything["items"])
     assert [each["id"] for each in ask("page=2&size=3")["items"]] == [each["id"] for each in everything["items"][3:6]]
+
+
+def test_the_audit_log_names_the_stations_it_speaks_of(app: Flask, admin: Client) -> None:
+    line = next(each for each in admin.call("GET", "/admin/audit?action=post_added").json["items"] if each["detail"]["station"])
+    assert line["names"] == {}
+    fields = {name: {"k": "reg", "v": value, "b": []} for name, value in (("code", line["detail"]["station"]), ("name", "第七居委会"))}
+    with app.app_context():
+        append(db.session(), admin.user_id, [{"rec": "0199c0de00000000000000ac", "kind": "station", "scope": "town", "f": fields}])
+        db.session.remove()
+    again = next(each for each in admin.call("GET", "/admin/audit?action=post_added").json["items"] if each["id"] == line["id"])
+    assert again["names"] == {line["detail"]["station"]: "第七居委会"}
 
 
 def test_every_refusal_in_the_document_has_an_example(app: Flask) -> None:

@@ -103,9 +103,6 @@ const words = {
   "history.corrected": ["校正后 {at}", "corrected {at}"],
   "history.received": ["中心收到 {at}", "Received {at}"],
   "history.lag": ["{n}后送达", "delivered {n} later"],
-  "history.minutes": ["{n} 分钟", "{n} min"],
-  "history.hours": ["{h} 小时 {n} 分钟", "{h} h {n} min"],
-  "history.days": ["{n} 天", "{n} days"],
   "history.saw": ["当时看到：{value}", "Saw: {value}"],
   "history.created": ["新建", "Created"],
   "history.cleared": ["清空", "Cleared"],
@@ -278,7 +275,7 @@ const words = {
   "who.no_right": ["此账号没有中心权限", "No right to the centre"],
   "who.no_right_more": [
     "站长可看本居村；城运中心可看全镇。巡查员请用手持终端。",
-    "Heads see their station, operators the town.",
+    "Heads see their station, operators the town. Patrollers work on a handheld.",
   ],
   "common.cancel": ["取消", "Cancel"],
   "common.yes": ["是", "Yes"],

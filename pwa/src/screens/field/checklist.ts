@@ -6,6 +6,8 @@ export interface Item {
   rectify?: string;
   difficulty?: string;
   severity?: string;
+  /** Of the hazard that is made when it fails. */
+  hazard_type?: string;
 }
 export interface Section {
   id: string;
