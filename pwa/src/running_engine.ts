@@ -21,7 +21,6 @@ import type {
   LoginInput,
   Queue,
   Rec,
-  Saved,
   SessionUser,
   Status,
   Todo,
@@ -99,6 +98,7 @@ export class RunningEngine implements Engine {
       status_header: () => read_status_header(this.#drawer, this.#space.persisted),
       schema: ports.schema,
       scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
+      began_anew: () => this.#files.queue.doubt(),
       changed: () => this.#courier_changed(),
       incident: ports.note_incident,
     });
@@ -206,7 +206,7 @@ export class RunningEngine implements Engine {
     return this.#emitter.on(topic, cb);
   }
 
-  async write(drafts: Draft[]): Promise<Saved> {
+  async write(drafts: Draft[]) {
     const open = this.#session.open_user;
     if (open === null) throw new Error("locked");
     const saved = await this.#drawer.write(drafts, {

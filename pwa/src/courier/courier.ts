@@ -250,6 +250,8 @@ export class Courier {
     }
     if (error.status === 410) {
       this.#deps.incident("rebase", {});
+      // First: should this be cut off, the old cursor brings us here again.
+      await this.#deps.began_anew();
       await this.#store(() => this.#deps.view.drop_cursor());
       return true;
     }

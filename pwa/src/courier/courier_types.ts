@@ -65,6 +65,8 @@ export interface CourierDeps {
   status_header(): Record<string, unknown>;
   schema: number;
   scopes(): string[] | null;
+  /** The server answers from a backup: it may have lost what it confirmed. */
+  began_anew(): Promise<void>;
   changed(): void;
   incident(code: string, detail: Record<string, unknown>): void;
 }

@@ -104,6 +104,12 @@ export class UploadQueue {
       if (row.why === LOCKED) await this.#put({ ...row, state: "pending", why: null, next_try: null });
   }
 
+  /** The server began anew from a backup: what it confirmed may have been after that, so it is asked again. */
+  async doubt(): Promise<void> {
+    for (const row of [...this.#deps.rows.values()])
+      if (row.state === "delivered") await this.#put({ ...row, state: "sent" });
+  }
+
   close(): void {
     this.#stop.abort();
     this.#cancel_timer();
@@ -202,8 +208,13 @@ export class UploadQueue {
 
   /** Ask the server what it really has; only that makes a file "delivered". */
   async #confirm(): Promise<void> {
-    const waiting = [...this.#deps.rows.values()].filter((row) => row.state === "sent").slice(0, STATUS_BATCH_MAX);
-    if (waiting.length === 0) return;
+    const sent = [...this.#deps.rows.values()].filter((row) => row.state === "sent");
+    for (let at = 0; at < sent.length; at += STATUS_BATCH_MAX)
+      if (!(await this.#ask(sent.slice(at, at + STATUS_BATCH_MAX)))) return;
+  }
+
+  /** Gives false when there was no answer. */
+  async #ask(waiting: readonly UploadRow[]): Promise<boolean> {
     try {
       const answer = await this.#deps.transport.post_json<{ have: { sha256: string; size: number; state: string }[] }>(
         "/api/v1/files/status",
@@ -224,10 +235,11 @@ export class UploadQueue {
             next_try: this.#deps.now() + FILE_BACKOFF_MS_MIN,
           });
       }
+      return true;
     } catch (error) {
       if (!(error instanceof HttpError) && !(error instanceof TypeError) && !(error instanceof DOMException))
         throw error;
-      // Not reached: the files stay "sent" and are asked about at the next wake.
+      return false; // the files stay "sent" and are asked about at the next wake
     }
   }
 
