@@ -40,7 +40,9 @@ interface Colleagues {
 /** So many sign-outs are told at once; the server takes no more. */
 const SIGN_OUTS_MAX = 50;
 /** Names are asked for again after this long: people change posts rarely, but a handheld enrolled today should have its letter. */
-const NAMES_MS = 3_600_000;
+export const NAMES_MS = 3_600_000;
+/** The same when one that is to be shown is missing. */
+export const NAMES_MISSING_MS = 60_000;
 const SIGN = { name: "ECDSA", namedCurve: "P-256" } as const;
 
 const base64 = (bytes: ArrayBuffer): string => btoa(String.fromCharCode(...new Uint8Array(bytes)));
@@ -124,7 +126,7 @@ export class Accounts {
     open.user = { ...open.user, todo: (open.user.todo ?? []).filter((one) => one !== done) };
     await this.#session.save({ users: { ...this.#session.stored.users, [open.user.id]: open.user } });
     // Before, the server told nobody's name: there was something else to do first.
-    await this.refresh_names();
+    await this.refresh_names(NAMES_MS);
   }
 
   async set_pin(pin: string): Promise<void> {
@@ -144,11 +146,11 @@ export class Accounts {
   }
 
   /** Names to show beside what others wrote. Offline the ones kept are used; true when there is something new to show. */
-  async refresh_names(): Promise<boolean> {
+  async refresh_names(age_max_ms: number): Promise<boolean> {
     const { stored, open_user } = this.#session;
     const now = this.#ports.now();
     const age = stored.names === null ? Number.POSITIVE_INFINITY : Math.abs(now - stored.names.at);
-    if (open_user === null || age < NAMES_MS) return false;
+    if (open_user === null || age < age_max_ms) return false;
     try {
       const { items, devices } = await this.#transport.get_json<Colleagues>("/api/v1/colleagues");
       const names = items.map((one) => [one.id, one.name]);

@@ -218,6 +218,8 @@ export interface Engine {
   /** It is done; what it closed is open from now on. */
   settle_todo(done: Todo): Promise<void>;
   set_pin(pin: string): Promise<void>;
+  /** Somebody is on the screen whose device nobody here knows: ask for names and letters again, at most once a minute. */
+  refresh_names(): Promise<void>;
   unlock(user_id: string, pin: string): Promise<void>;
   lock(): void;
   logout(): Promise<void>;

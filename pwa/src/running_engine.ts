@@ -3,7 +3,7 @@
  * Must not paint anything, and applying a remote change never makes an op.
  * Invariants: one courier per origin (Web Lock); "saved" only after the strict commit; locking forgets keys at once.
  */
-import { Accounts } from "./accounts";
+import { Accounts, NAMES_MISSING_MS, NAMES_MS } from "./accounts";
 import { Addresses } from "./courier/addresses";
 import { Courier } from "./courier/courier";
 import { Hints } from "./courier/hints";
@@ -164,6 +164,10 @@ export class RunningEngine implements Engine {
     this.#session_changed();
   }
 
+  async refresh_names(age_max_ms = NAMES_MISSING_MS): Promise<void> {
+    if (await this.#accounts.refresh_names(age_max_ms)) this.#emitter.emit("session");
+  }
+
   async unlock(user_id: string, pin: string): Promise<void> {
     try {
       await this.#accounts.unlock(user_id, pin);
@@ -247,10 +251,7 @@ export class RunningEngine implements Engine {
   }
 
   async sync_now(): Promise<void> {
-    if (this.#leader?.leading !== true) {
-      this.#leader?.tell({ t: "wake", carried: this.#session.carried });
-      return;
-    }
+    if (this.#leader?.leading !== true) return this.#leader?.tell({ t: "wake", carried: this.#session.carried });
     await this.#courier.wake();
     await this.#wake_files();
   }
@@ -266,9 +267,8 @@ export class RunningEngine implements Engine {
   }
 
   status(): Status {
-    if (this.#leader?.leading === false && this.#followed_status !== null) {
-      return { ...this.#followed_status, pending_ops: this.#drawer.pending() };
-    }
+    const followed = this.#leader?.leading === false ? this.#followed_status : null;
+    if (followed !== null) return { ...followed, pending_ops: this.#drawer.pending() };
     return read_status(this.#drawer, this.#courier.state, {
       persisted: this.#space.persisted,
       storage: this.#space.storage,
@@ -389,8 +389,7 @@ export class RunningEngine implements Engine {
     this.#opening_files = this.#drawer
       .open_files()
       .then(() => compact_view(this.#drawer))
-      .then(() => this.#accounts.refresh_names())
-      .then((fresh) => fresh && this.#emitter.emit("session"))
+      .then(() => this.refresh_names(NAMES_MS))
       .then(undefined, (error: unknown) => this.#ports.note_incident("after_unlock", { why: String(error) }));
   }
 

@@ -41,6 +41,8 @@ export class FakeServer {
   scopes = ["town", SCOPE];
   /** Of these nobody is given (P-45). */
   masked: string[] = [];
+  /** Letters of devices, as told with the names of colleagues. */
+  letters: { dev: string; letter: string }[] = [];
   /** The sign-in that asks ran out: it delivers and receives nothing (P-40). */
   signed_out = false;
   down = false;
@@ -193,7 +195,8 @@ export class FakeServer {
           .map((one) => ({ sha256: one, size: this.files.get(one), state: "complete" })),
       });
     }
-    if (path === "/api/v1/colleagues") return json({ items: [{ id: "u_head", name: "站长甲" }] });
+    if (path === "/api/v1/colleagues")
+      return json({ items: [{ id: "u_head", name: "站长甲" }], devices: this.letters });
     if (path === "/api/v1/snapshots") {
       const scopes = this.scopes.map((scope) => ({
         scope,

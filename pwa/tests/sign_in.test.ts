@@ -27,6 +27,18 @@ test("colleagues are shown by name, offline too, and not while locked (M-46)", a
   expect(engine.session.names).toEqual({ u_head: "站长甲" });
 });
 
+test("a device nobody here knows yet is asked for when it is shown, not at every look", async () => {
+  const world = make_world();
+  const engine = track(await ready(world));
+  await vi.waitFor(() => expect(engine.session.names).toEqual({ u_head: "站长甲" }));
+  world.server.letters = [{ dev: "b".repeat(16), letter: "B3" }];
+  await engine.refresh_names();
+  expect(engine.session.names).toEqual({ u_head: "站长甲" });
+  world.clock.now += 61_000;
+  await engine.refresh_names();
+  expect(engine.session.names).toEqual({ u_head: "站长甲", ["b".repeat(16)]: "B3" });
+});
+
 test("a sign-out without a network is told with the device's token at the next contact", async () => {
   const world = make_world();
   const engine = track(await ready(world));
