@@ -1,5 +1,6 @@
 """gunicorn: threads, so that uploads and live streams last as long as they need (stack.md part A section 1)."""
 
+import ctypes
 import gc
 import os
 import tempfile
@@ -9,6 +10,10 @@ import structlog
 from gunicorn.glogging import Logger
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+# glibc gives each few threads an arena of their own, which keep what one large answer needed: half of a worker's memory. Other libraries have none.
+M_ARENA_MAX = -8
+if hasattr(ctypes.CDLL(None), "mallopt"):
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 if workers > 1:

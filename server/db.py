@@ -127,7 +127,7 @@ def _prepare_sqlite(engine: Engine) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-32000",
+            "cache_size=-4000",
             "temp_store=MEMORY",
             "mmap_size=268435456",
             # A checkpoint writes each page once, however often it changed since: rarer ones cost less.
