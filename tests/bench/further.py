@@ -74,7 +74,7 @@ def stale_device(work: Workloads) -> list[Figure]:
 
 def centre_pages(work: Workloads) -> list[Figure]:
     """A typed list (sorted, filtered, counted) and the overview, over everything the town holds."""
-    desk = Device(work.town.port, work.town.operator, "", "")
+    desk = Device(work.town.port, work.town.operator(), "", "")
     asked = orjson.dumps({"filter": "status:found|registered", "sort": "-updated_at", "page": 3, "size": 50})
     held = work.town.query("SELECT COUNT(*) FROM k_hazard")[0][0]
     found = []
