@@ -87,3 +87,36 @@ test("an ended sign-in purges what it brought, locked or not", async () => {
   await vi.waitFor(() => expect(engine.records("hazard")).toEqual([]));
   expect(engine.session.needs_login).toBe(true);
 });
+
+test("an answer to the device alone that comes after the first sign-in does not end it", async () => {
+  const world = make_world();
+  let asked: () => void = () => undefined;
+  let answer: () => void = () => undefined;
+  const in_flight = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const signed_in = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const plain = world.ports;
+  world.ports = () => {
+    const ports = plain();
+    const fetch: typeof ports.fetch = async (input, init) => {
+      const found = await ports.fetch(input, init);
+      if (!input.endsWith("/api/v1/sync")) return found;
+      asked();
+      await signed_in;
+      return found;
+    };
+    return { ...ports, fetch };
+  };
+  const engine = track(await world.open());
+  await engine.enrol({ code: "ABCD" });
+  await in_flight;
+  await engine.login({ username: "patrol07a", password: "x" });
+  answer();
+  await engine.set_pin("123456");
+  await engine.sync_now();
+  await vi.waitFor(() => expect(engine.status().data_as_of_ms).not.toBeNull());
+  expect(engine.session.needs_login).toBe(false);
+});

@@ -43,6 +43,8 @@ export class Courier {
   /** Set when the server has no snapshots to give: then the first pull starts from nothing. */
   #without_snapshots = false;
   #refused = false;
+  /** With whose token the last request of this flight went out. */
+  #reader: string | null = null;
   /** What was pulled did not fit: until the next run this device only delivers. */
   #no_room = false;
 
@@ -136,7 +138,7 @@ export class Courier {
     }
     for (;;) {
       if (this.#over) return;
-      const may_read = this.#deps.who.may_read();
+      const may_read = this.#deps.who.reader() !== null;
       const starting = this.#deps.view.cursor() === null && !this.#without_snapshots;
       const pushing_first = !may_read || this.#no_room || starting;
       const dev = this.#deps.outbox.chains().at(-1)?.dev;
@@ -168,7 +170,7 @@ export class Courier {
     const self = chain();
     if (self === undefined) return false;
     const lines = await outbox.lines(dev, self.acked + 1, this.#ops_max);
-    if (push_only && !former && lines.length === 0 && this.#deps.who.may_read()) return false;
+    if (push_only && !former && lines.length === 0 && this.#deps.who.reader() !== null) return false;
     const batch = lines.slice(0, plan_batch(lines, this.#ops_max));
     const header = {
       protocol: 1,
@@ -187,7 +189,8 @@ export class Courier {
     let answer: SyncAnswer;
     try {
       const body = [encoder.encode(JSON.stringify(header)), ...batch.map((one) => one.line)];
-      const response = await this.#deps.transport.post_lines("/api/v1/sync", body);
+      this.#reader = this.#deps.who.reader();
+      const response = await this.#deps.transport.post_lines("/api/v1/sync", body, this.#reader ?? undefined);
       answer = (await response.json()) as SyncAnswer;
     } catch (error) {
       if (await this.#recover(error, batch.length)) return true;
@@ -217,7 +220,7 @@ export class Courier {
     const town_only = answer.scopes.granted.every((one) => one === "town");
     if (town_only && this.#deps.scopes() === null && this.#deps.who.signed_in()) this.state.needs_login = true;
     if (answer.push_only === true) {
-      if (this.#deps.who.may_read()) this.#ask_login();
+      if (this.#reader !== null) this.#ask_login();
       await this.#store(() => view.note_granted(answer.scopes));
     }
     const left = (chain()?.n ?? 0) > acked && batch.length < lines.length;
@@ -299,7 +302,7 @@ export class Courier {
   #contact(asked_ms: number | null, server_ms: number | null): void {
     const now = this.#deps.now();
     this.state.online = true;
-    if (this.#deps.who.may_read()) this.#refused = false;
+    if (this.#deps.who.reader() !== null) this.#refused = false;
     this.state.needs_login = this.#refused;
     this.state.last_contact_ms = now;
     if (this.state.attention !== "stuck") this.state.attention = null;
@@ -309,10 +312,12 @@ export class Courier {
     this.#deps.changed();
   }
 
+  /** For whom it was asked, not for whoever signed in meanwhile; the device's own token still delivers. */
   #ask_login(): void {
+    if (this.#reader !== this.#deps.who.reader()) return;
     this.state.needs_login = true;
-    this.#refused = this.#deps.who.may_read();
-    this.#deps.who.refused(); // the device's own token still delivers
+    this.#refused = this.#reader !== null;
+    if (this.#reader !== null) this.#deps.who.refused(this.#reader);
   }
 
   #failed(error: unknown): number {

@@ -46,10 +46,10 @@ export interface CourierState {
 /** Who stands behind the requests. */
 export interface Who {
   has_token(): boolean;
-  /** Whether somebody unlocked since the start: the device's own token only delivers (P-42). */
-  may_read(): boolean;
-  /** The server does not know that person's sign-in. */
-  refused(): void;
+  /** The token of whoever unlocked since the start; null: the device's own token only delivers (P-42). */
+  reader(): string | null;
+  /** The server does not know this sign-in. */
+  refused(reader: string): void;
   /** Whether anybody ever signed in on this device. */
   signed_in(): boolean;
 }

@@ -69,7 +69,7 @@ export class Transport {
     }
   }
 
-  async post_lines(path: string, lines: readonly Uint8Array[]): Promise<Response> {
+  async post_lines(path: string, lines: readonly Uint8Array[], token = this.#deps.token()): Promise<Response> {
     const body = join_lines(lines);
     const packed = await gzip(body);
     const sent = packed ?? body;
@@ -78,7 +78,7 @@ export class Transport {
       "Content-Digest": digest_of(sent),
     };
     if (packed !== null) headers["Content-Encoding"] = "gzip";
-    const answer = await this.send(path, { method: "POST", headers, body: sent });
+    const answer = await this.send(path, { method: "POST", headers, body: sent }, token);
     const bytes = new Uint8Array(await answer.arrayBuffer());
     // Like no answer at all: what the server did is asked again.
     if (is_damaged(answer.headers.get("Unencoded-Digest"), bytes))

@@ -135,12 +135,13 @@ export class SessionStore {
     return this.pull_token() !== null;
   }
 
-  may_read(): boolean {
-    return this.carried !== null;
+  reader(): string | null {
+    return this.carried?.token ?? null;
   }
 
-  refused(): void {
-    this.carried = null;
+  /** Not whoever signed in since it was asked. */
+  refused(reader: string): void {
+    if (this.carried?.token === reader) this.carried = null;
   }
 
   signed_in(): boolean {
