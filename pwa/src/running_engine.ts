@@ -98,6 +98,7 @@ export class RunningEngine implements Engine {
       status_header: () => read_status_header(this.#drawer, this.#space.persisted),
       schema: ports.schema,
       scopes: () => (this.#session.stored.device?.kind === "desk" ? ["town"] : null),
+      data_left: () => void this.#wake_files(),
       began_anew: () => this.#files.queue.doubt(),
       changed: () => this.#courier_changed(),
       incident: ports.note_incident,
@@ -259,7 +260,6 @@ export class RunningEngine implements Engine {
   /** New work is on disk: it leaves now where the server is reached, else with the next try. Files go after the data (P-50). */
   async #send_soon(): Promise<void> {
     if (this.#leader?.leading === true) await this.#courier.nudge(); // else who leads was told
-    await this.#wake_files();
   }
 
   rescue_export(): Promise<Blob> {

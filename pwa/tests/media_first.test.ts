@@ -1,5 +1,5 @@
 /** A file that cannot leave - its upload hangs for ever, or is refused - holds up no data (P-50, property 20). */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { hazard, make_world, ready, type World } from "./rig";
 import { track } from "./tracked";
 
@@ -31,3 +31,26 @@ for (const [what, upload] of HOW)
     expect(engine.status().pending_ops).toBe(0);
     expect(world.server.log).toHaveLength(3);
   });
+
+test("files leave although each round is asked for another one", async () => {
+  const world = make_world();
+  let waking = true;
+  let wake: () => void = () => undefined;
+  const plain = world.ports;
+  world.ports = () => {
+    const ports = plain();
+    const fetch: typeof ports.fetch = async (input, init) => {
+      const found = await ports.fetch(input, init);
+      if (waking && input.endsWith("/api/v1/sync")) wake();
+      return found;
+    };
+    return { ...ports, fetch };
+  };
+  const engine = track(await ready(world));
+  wake = () => void engine.sync_now();
+  const { recs } = await engine.write([hazard("有照片")]);
+  await engine.attach("hazard", recs[0]!, new Blob(["photo"], { type: "image/jpeg" }), { role: "photo" });
+  await vi.waitFor(() => expect(engine.status().pending_files).toBe(0));
+  expect(world.server.files.size).toBe(1);
+  waking = false;
+});

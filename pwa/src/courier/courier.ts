@@ -107,7 +107,10 @@ export class Courier {
     try {
       do {
         this.#again = false;
-        if (this.#deps.who.has_token()) await this.#round();
+        if (!this.#deps.who.has_token()) continue;
+        await this.#round();
+        // Not only at the end: calls may follow each other for as long as a typhoon lasts.
+        if (!this.#over) this.#deps.data_left();
       } while (this.#again && !this.#over);
       this.#failures = 0;
     } catch (error) {

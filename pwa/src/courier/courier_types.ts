@@ -65,6 +65,8 @@ export interface CourierDeps {
   status_header(): Record<string, unknown>;
   schema: number;
   scopes(): string[] | null;
+  /** What was unsent has left: files may follow. */
+  data_left(): void;
   /** The server answers from a backup: it may have lost what it confirmed. */
   began_anew(): Promise<void>;
   changed(): void;
