@@ -50,7 +50,8 @@ PURGE_EARLY = """    for (;;) {
       if (early.length > 0 && this.#pending() > 0) this.#deps.incident("scope_purged", { removed: await this.#deps.view.purge(early) });
 """
 # Not mutants: no history can wait ten minutes of a page, or for a request that hangs for ever. The engine's own tests are played against them.
-FILES_FIRST = ("running_engine.ts", "    await this.#courier.wake();\n", "    await this.#wake_files();\n    await this.#courier.wake();\n")
+NUDGE = "    if (this.#leader?.leading === true) await this.#courier.nudge();"
+FILES_FIRST = ("running_engine.ts", NUDGE, f"    await this.#wake_files();\n{NUDGE}")
 NO_WATCHDOG = (COURIER, "    this.#resting = false;\n    this.#watch();\n", "    this.#resting = false;\n")
 MUTANTS = (
     Mutant("one tab sends at a time", "17", (("courier/leader.ts", "`${ports.db_prefix}-sync`", "`${ports.db_prefix}-sync-${Math.random()}`"),), seed=1),

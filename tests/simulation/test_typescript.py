@@ -123,7 +123,7 @@ def test_what_no_history_can_wait_for_is_noticed_by_the_engines_own_tests(tmp_pa
     """Properties 19 and 20: ten minutes of a page without progress, and an upload that hangs for ever while data waits behind it."""
     source = changed(tmp_path, (FILES_FIRST, NO_WATCHDOG))
     told = subprocess.run(
-        [PWA / "node_modules/.bin/vitest", "run", "media_first", "engine.test", "-t", "property 19|data leaves", "--reporter", "json"],
+        [PWA / "node_modules/.bin/vitest", "run", "media_first", "engine.test", "-t", "property 19|upload hangs", "--reporter", "json"],
         cwd=source, capture_output=True, text=True,
     )  # fmt: skip
     tests = [test for file in json.loads(told.stdout)["testResults"] for test in file["assertionResults"]]
