@@ -42,6 +42,8 @@ def _app() -> Flask:
     app = Flask("xunan-files")
     app.register_blueprint(routes.bp)
     problems.install(app)
+    # As create_app has it: a connection kept by a request that is over would run the pool dry, and hold locks a restore waits for.
+    app.teardown_appcontext(lambda _error: db.session.remove())
     app.extensions["xunan_brakes"] = Brakes(times=1_000_000)
     return app
 

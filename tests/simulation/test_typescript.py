@@ -128,10 +128,11 @@ def test_what_no_history_can_wait_for_is_noticed_by_the_engines_own_tests(tmp_pa
     )  # fmt: skip
     tests = [test for file in json.loads(told.stdout)["testResults"] for test in file["assertionResults"]]
     complaints = {test["title"]: test["failureMessages"][0].splitlines()[0] for test in tests if test["status"] == "failed"}
-    assert complaints == {
-        "a wedged push restarts and raises an alarm after ten minutes (property 19)": "AssertionError: expected [] to include 'stuck'",
-        "data leaves while an upload hangs": "AssertionError: expected 1 to be +0 // Object.is equality",
-    }
+    wedged, hanging = "a wedged push restarts and raises an alarm after ten minutes (property 19)", "data leaves while an upload hangs"
+    assert complaints.keys() == {wedged, hanging}
+    assert complaints[wedged] == "AssertionError: expected [] to include 'stuck'"
+    # How many ops wait behind it is a matter of turns.
+    assert complaints[hanging] in {f"AssertionError: expected {left} to be +0 // Object.is equality" for left in (1, 2)}
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
