@@ -94,6 +94,7 @@ def test_a_frozen_database_is_migrated_and_answers_its_clients(
     request: pytest.FixtureRequest, tmp_path: Path, release: Release, database: str
 ) -> None:
     app = create_app(settings_on(request, tmp_path, release, database))
+    app.testing = True
     with app.app_context():
         report = fold_anew(db.session())
         assert report.ok, report
@@ -120,6 +121,7 @@ def test_a_frozen_database_is_migrated_and_answers_its_clients(
 def test_a_client_from_far_ahead_loses_nothing_to_this_server(request: pytest.FixtureRequest, tmp_path: Path, release: Release, database: str) -> None:
     """Kinds, fields, verbs, parts of an op and of a header this server has never heard of: all is stored as sent, what can be folded is."""
     app = create_app(settings_on(request, tmp_path, release, database))
+    app.testing = True
     spoken = next(each for each in release.spoken() if each.note.startswith("a push"))
     last = orjson.loads(release.log["lines"][-1]["line"])
     station, user = last["scope"], orjson.loads(gzip.decompress(spoken.body).split(b"\n")[1])["user"]

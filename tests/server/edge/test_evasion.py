@@ -41,6 +41,7 @@ def addresses(app: Flask, action: str) -> set[str | None]:
 )  # fmt: skip
 def test_no_address_that_a_client_makes_up_gets_past_the_lock_or_into_the_log(app: Flask, proxies: int, told: str | None, seen: str) -> None:
     behind = create_app(replace(app.extensions["xunan"], trusted_proxies=proxies))
+    behind.testing = True
     tries = [login(behind, told and told.format(made_up=f"192.0.2.{number}")) for number in range(8)]
     assert (tries[0], tries[-1]) == (401, 429), "each try with another address is a try of one"
     assert addresses(app, "login_failed") == addresses(app, "login_locked") == {seen}
@@ -49,6 +50,7 @@ def test_no_address_that_a_client_makes_up_gets_past_the_lock_or_into_the_log(ap
 def test_an_address_of_any_length_signs_in_and_is_cut(app: Flask) -> None:
     """The nearest proxy is believed whatever it says."""
     behind = create_app(replace(app.extensions["xunan"], trusted_proxies=1))
+    behind.testing = True
     assert login(behind, LONG, PASSWORD) == 200
     assert addresses(app, "login") == {LONG[:60]}
     with app.app_context():
