@@ -34,6 +34,7 @@ export function take_lead(ports: Pick<Ports, "locks" | "channel" | "db_prefix" |
   const channel = ports.channel(`${ports.db_prefix}-courier`);
   let leading = false;
   let closed = false;
+  let freezes = 0;
   let release: () => void = () => undefined;
   let stop = new AbortController();
   let resting: Promise<unknown> = Promise.resolve();
@@ -48,7 +49,8 @@ export function take_lead(ports: Pick<Ports, "locks" | "channel" | "db_prefix" |
     });
   };
   const ask = () => {
-    if (closed) return;
+    if (closed || leading) return;
+    stop.abort(); // one place in the queue, or the one nobody knows of is granted to a page that is frozen
     stop = new AbortController();
     if (ports.locks === null) void lead();
     else {
@@ -64,10 +66,14 @@ export function take_lead(ports: Pick<Ports, "locks" | "channel" | "db_prefix" |
   };
   const off = ports.on_freeze(
     () => {
+      freezes += 1;
       give_up();
       resting = turn.rest();
     },
-    () => void resting.then(() => turn.rise()).finally(ask),
+    () => {
+      const seen = freezes;
+      void resting.then(() => turn.rise()).finally(() => seen === freezes && ask());
+    },
   );
   ask();
   return {
