@@ -382,7 +382,7 @@ class Town:
         restore(self.settings, self.folder / "backup", replace=True)
         db.session.remove()
         self.stake("13", before - self.backed_up)
-        # Known limit: a device does not ask again for what it has as delivered. The bytes are still in the store.
+        # Real devices ask again after a rebase (P-50, pwa/tests/set_back.test.ts); the modelled ones do not. The bytes are still in the store.
         self.rolled_away |= self.delivered.keys()
         gone = self.only_on_server - self.backed_up - self.on_disks() - self.at_hub()
         self.forgiven |= gone
